@@ -60,12 +60,12 @@ struct ConvertWeights: Tool {
     func run() throws {
         common.start()
         // Not in validate(): there, the value of an unknown option would count as an input.
-        guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given", remedy: "--average writes their mean") }
+        guard average || inputs.count == 1 else { throw Failure(.usage, "\(inputs.count) inputs are given where one is expected", remedy: "give --average to write their mean") }
         try WeightsWriter.check(output, names: names)
         let (found, metadata, told) = try read()
         let weights = try project.map { try projected(found, to: $0) } ?? (backbone ? found.withoutHead : found)
         guard !isONNX || weights.network.trains else {
-            throw Failure(.data, path: inputs[0], "is of the network \(weights.network.name), which is not written as ONNX", remedy: "write *.safetensors")
+            throw Failure(.data, path: inputs[0], "is a \(weights.network.name), which cannot be written as ONNX", remedy: "write *.safetensors")
         }
         if bytes { try WeightsDocument.checkColours(weights.network, path: inputs[0]) }
         let writer = try WeightsWriter(weights, to: output, names: names)

@@ -81,20 +81,20 @@ struct Embed: Tool {
         if let twice = keep.indices.first(where: { keep[..<$0].contains(keep[$0]) }) { throw ValidationError("--keep \(keep[twice]) is given twice") }
         if csv {
             let others = [("--rows", rows), ("--stored", stored != nil), ("--drop", !drop.isEmpty), ("--group", !group.isEmpty), ("--level", level != nil)]
-            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("\(option) is of streams, and --csv writes none; leave one of them out") }
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("\(option) applies to streams, and --csv writes none; leave one of them out") }
         }
-        if rows, !drop.isEmpty { throw ValidationError("--rows leaves out all that is in the stream; leave out --drop") }
+        if rows, !drop.isEmpty { throw ValidationError("--rows leaves out all tensors of the stream; leave out --drop") }
         let ofNetworks = [
             ("--weights", weights != nil), (reading.given ?? "", reading.given != nil), ("--features", features), ("--logits", logits), ("--batch-statistics", batchStatistics), ("--view", view != nil && view != 0),
             ("--group", !group.isEmpty), ("--profile", profile),
         ]
         let ofMaking = [("--command", command != nil), ("--command-timeout", commandTimeout != nil), ("--as", !names.isEmpty), ("--rows", rows)]
         if stored != nil {
-            if let (option, _) = (ofNetworks + ofMaking).first(where: { $0.1 }) { throw ValidationError("\(option) makes rows, and --stored names rows that are made; leave one of them out") }
+            if let (option, _) = (ofNetworks + ofMaking).first(where: { $0.1 }) { throw ValidationError("\(option) makes rows, and --stored names rows that exist already; leave one of them out") }
             return
         }
         guard let command else {
-            if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program, --stored rows that are made") }
+            if weights == nil { throw ValidationError("say what embeds: --weights names a network, --command a program, --stored rows that exist already") }
             if commandTimeout != nil { throw ValidationError("--command-timeout goes with --command, and --weights names a network; leave it out") }
             return
         }
@@ -135,12 +135,12 @@ struct Embed: Tool {
         if let command { return try run(command, reader) }
         guard let weights else { throw Failure(.software, "has neither weights nor a program") }
         if batchStatistics, BatchSlice.isTold(by: reader.header) {
-            throw Failure(.usage, path: reader.name, "has a part of each batch, whose statistics --batch-statistics would take for the batch's", remedy: "leave out augment's --slice, or --batch-statistics")
+            throw Failure(.usage, path: reader.name, "has only a part of each batch, and --batch-statistics would use the statistics of that part", remedy: "leave out augment's --slice, or --batch-statistics")
         }
         let kind: EmbeddingStage.Kind = features ? .features : logits ? .logits : .embedding
         let file = try reading.open(weights, needsNoHead: kind == .features)
         if kind == .logits, file.weights.network.head == .none {
-            throw Failure(.data, path: weights, "has no head that gives logits", remedy: "name a classifier, as make finetune trains one")
+            throw Failure(.data, path: weights, "has no head that gives logits", remedy: "name a classifier, such as make finetune trains")
         }
         let stage = try EmbeddingStage(file.weights, path: weights, kind: kind, sources.map { ($0, place(kind.name(of: $0))) }, statistics: batchStatistics ? .batch : .learnt)
         stage.profile = profile ? Profile(stage.network) : nil

@@ -56,10 +56,10 @@ struct Initialize: Tool {
         try checkOption("--hidden", hidden, in: 0...65536)
         try checkOption("--classes", classes, in: 1...65536)
         if classes != nil, head != nil || embedding != nil || hidden != nil { throw ValidationError("--classes makes the head; leave out --head, --embedding and --hidden") }
-        if classes != nil, prototypes != nil { throw ValidationError("--classes makes a classifier, behind which --prototypes has no place; leave one of them out") }
-        if prototypes != nil, head == nil, embedding == 0 { throw ValidationError("--prototypes stand behind a head; leave out --embedding 0") }
+        if classes != nil, prototypes != nil { throw ValidationError("--classes makes a classifier, which --prototypes cannot follow; leave one of them out") }
+        if prototypes != nil, head == nil, embedding == 0 { throw ValidationError("--prototypes follow a head; leave out --embedding 0") }
         if from != nil, head == nil, embedding == nil, classes == nil { throw ValidationError("--from leaves out the head; say which one to make: --classes, --head or --embedding") }
-        if from != nil, zeroInitResidual { throw ValidationError("--zero-init-residual is of random weights, and of no use with --from; leave it out") }
+        if from != nil, zeroInitResidual { throw ValidationError("--zero-init-residual applies to random weights, and is of no use with --from; leave it out") }
         if isNamedHead {
             guard hidden == nil else { throw ValidationError("--hidden is of no use with --head; leave it out") }
         } else if let head {
@@ -113,12 +113,12 @@ struct Initialize: Tool {
     /// - Parameter path: a network whose head ends in prototypes.
     private func scored(_ weights: Weights, by path: String) throws -> Weights {
         guard let (rows, K) = try WeightsFile(path).weights.prototypes else {
-            throw Failure(.data, path: path, "has a head whose last layer is none of prototypes", remedy: "make it with convert-weights --prototypes")
+            throw Failure(.data, path: path, "has a head whose last layer does not hold prototypes", remedy: "make it with convert-weights --prototypes")
         }
         guard let scored = weights.appending(prototypes: rows, count: K, isNormalized: false) else {
             throw Failure(
                 .usage, path: path, "has prototypes of \(rows.count / K) numbers where the student's embedding has \(weights.network.embeddingWidth)",
-                remedy: "give --embedding \(rows.count / K), or a --head that ends so")
+                remedy: "give --embedding \(rows.count / K), or a --head that ends in that width")
         }
         return scored
     }
@@ -127,7 +127,7 @@ struct Initialize: Tool {
     private func begun(_ file: WeightsFile, _ head: Head) throws -> Weights? {
         let network = file.weights.network
         guard network.trains else {
-            throw Failure(.data, path: from, "is a \(network.name), which can be a teacher but not be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
+            throw Failure(.data, path: from, "is a \(network.name), which can be a teacher but cannot be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
         }
         return file.weights.replacingHead(by: head, seed: seed)
     }

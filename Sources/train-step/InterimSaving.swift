@@ -32,7 +32,7 @@ final class InterimSaving {
         }
         var status = stat()
         guard unsafe stat(student, &status) == 0, status.st_mode & S_IFMT == S_IFREG else {
-            throw Failure(.usage, path: student, "is no regular file, and with --interim an epoch is known by what it began with", remedy: "keep it in a file")
+            throw Failure(.usage, path: student, "is not a regular file, and --interim identifies an epoch by the checkpoint that it began with", remedy: "keep it in a file")
         }
         files = InterimCheckpoint(path)
         (begin, self.interval) = (files.newest, interval)
@@ -52,7 +52,7 @@ final class InterimSaving {
         }
         guard let interim = state.interim else { throw Failure(.data, path: begin, "is no interim checkpoint", remedy: files.remedy) }
         guard interim.key == key else {
-            throw Failure(.data, path: begin, "is of an epoch with other options, another stream or another beginning than \(student)", remedy: "remove it; the epoch begins anew without it")
+            throw Failure(.data, path: begin, "belongs to an epoch with other options, another stream or another first checkpoint than \(student)", remedy: "remove it; the epoch then starts again")
         }
         return state
     }
@@ -78,7 +78,7 @@ final class InterimSaving {
     private func tell(_ trainer: Trainer) {
         guard trainer.batchesDone > 0, !trainer.isComplete, !hasTold else { return }
         hasTold = true
-        TrainStep.log("no interim checkpoints: the program of --loss keeps a state that it tells at its end alone")
+        TrainStep.log("no interim checkpoints: the program of --loss reports its state only at its end")
     }
 
     /// Saves the current state and returns the failure with which the tool ends.
@@ -86,8 +86,8 @@ final class InterimSaving {
     /// If saving fails, the previous checkpoint remains.
     func stopped(_ trainer: Trainer, _ log: TrainingLog, waited: Double) -> Failure {
         do { try save(trainer, log, waited: waited) } catch { TrainStep.log("\(error)") }
-        let place = saved.map { " behind batch \($0) of the epoch" } ?? (begin == nil ? " at the beginning of the epoch" : ", with nothing done since it went on")
-        return Failure(.stopped, path: files.path, "stopped on request\(place)", remedy: "the same command goes on from there")
+        let place = saved.map { " after batch \($0) of the epoch" } ?? (begin == nil ? " at the beginning of the epoch" : ", with nothing done since it resumed")
+        return Failure(.stopped, path: files.path, "stopped on request\(place)", remedy: "the same command resumes from there")
     }
 
     func remove() { files.remove() }

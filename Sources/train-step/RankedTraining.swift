@@ -16,11 +16,11 @@ enum RankedTraining {
     static func enter(timeout: Int) throws -> Ranks {
         #if SEED_MPI
         guard RankVariables.count != nil else {
-            throw Failure(.usage, "--mpi is for what mpirun or srun has started, and neither has started this", remedy: "mpirun -n 2 … train-step --mpi …; see docs/scale.md")
+            throw Failure(.usage, "--mpi needs a process that mpirun or srun started, and neither started this one", remedy: "mpirun -n 2 … train-step --mpi …; see docs/scale.md")
         }
         return try Ranks {
             try World(silence: Double(timeout)) { reason in
-                TrainStep.log("\(reason); all ranks end, and the same command goes on from the last checkpoint")
+                TrainStep.log("\(reason); all ranks end, and the same command resumes from the last checkpoint")
                 return Failure.Kind.io.rawValue
             }
         }
@@ -32,7 +32,7 @@ enum RankedTraining {
     /// - Throws: an error where the tools were built without MPI.
     static func check() throws {
         #if !SEED_MPI
-        throw ValidationError("--mpi wants MPI, which these tools were built without; apt-get install libopenmpi-dev openmpi-bin, and make build")
+        throw ValidationError("--mpi needs MPI, which these tools were built without; apt-get install libopenmpi-dev openmpi-bin, and make build")
         #endif
     }
 
@@ -50,7 +50,7 @@ enum RankedTraining {
     }
 
     private static func remedy(_ fact: String) -> String {
-        fact == processor ? "results would depend on which rank has which part; take machines of one kind, or --allow-mixed" : "all ranks must be given the same"
+        fact == processor ? "results would depend on which rank has which part; use machines of one kind, or --allow-mixed" : "all ranks must be given the same"
     }
 
     static let processor = "the processor"

@@ -98,7 +98,7 @@ struct TrainStep: Tool {
         let reader: ReadAhead
         do { reader = ReadAhead(try StreamReader(input)) } catch {
             guard StopRequest.isMade else { throw error }
-            let stopped = Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command does it")
+            let stopped = Failure(.stopped, path: output, "stopped on request before the epoch began", remedy: "the same command trains it")
             // The other ranks may be further ahead and would wait for this one.
             if let ranks { RankedTraining.abort(ranks, stopped) }
             throw stopped
@@ -109,12 +109,12 @@ struct TrainStep: Tool {
         if let ranks {
             try agree(ranks, reader.header, saving)
             // All ranks wait for it, and none of the others can tell which one they wait for.
-            reader.tellWaiting = { TrainStep.log("rank \(ranks.rank): has waited \(Progress.duration($0)) for its next batch; see what makes its images or its teacher's rows on its machine") }
+            reader.tellWaiting = { TrainStep.log("rank \(ranks.rank): has waited \(Progress.duration($0)) for its next batch; check the programs on its machine that make its images or its teacher's rows") }
         }
         func read(_ path: String) throws -> TrainingState { try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: options.optimizer) }
         var state = try saving?.state(student: student, read) ?? read(student)
         if saving?.begin == nil, state.interim != nil {
-            throw Failure(.data, path: student, "is an interim checkpoint, of the middle of an epoch", remedy: "give it by --interim, and by --student the one that the epoch began with")
+            throw Failure(.data, path: student, "is an interim checkpoint, from the middle of an epoch", remedy: "give it to --interim, and give --student the checkpoint that the epoch began with")
         }
         try state.takeClasses(options.method, options.methodOptions, reader.header, path: student, stream: reader.name)
         options.lossSupervision.warn = { TrainStep.log($0) }
@@ -129,9 +129,9 @@ struct TrainStep: Tool {
         let network = state.weights.network.name
         trainer.profile = profile && writes ? Profile(state.weights.network) : nil
         let log = try TrainingLog(writes ? log : nil, interval: logInterval, epoch: trainer.epoch, after: trainer.batchesDone)
-        if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): goes on behind batch \(trainer.batchesDone) of the epoch") }
+        if trainer.batchesDone > 0, !common.quiet { TrainStep.log("\(network): resumes after batch \(trainer.batchesDone) of the epoch") }
         if let before = state.interim?.processor, before != MachineKind.name, writes {
-            TrainStep.log("\(network): the epoch began on a processor that computes as \(before) and goes on as \(MachineKind.name): its last bits will be those of neither")
+            TrainStep.log("\(network): the epoch began on a processor that computes as \(before) and resumes on one that computes as \(MachineKind.name): its last bits will match neither")
         }
         var progress = Progress(
             tool: "train-step", unit: "images", total: reader.header.imageCount, common)

@@ -60,7 +60,7 @@ struct TrainingArguments: ParsableArguments {
     func validate() throws {
         try checkOption("--learning-rate", learningRate, in: 0...1e4)
         try checkOption("--base-learning-rate", baseLearningRate, in: 0...1e4)
-        if baseLearningRate != nil, learningRate != nil { throw ValidationError("--base-learning-rate is in place of --learning-rate; give one of them") }
+        if baseLearningRate != nil, learningRate != nil { throw ValidationError("--base-learning-rate replaces --learning-rate; give one of them") }
         let schedule = usedSchedule, optimizer = usedOptimizer
         if baseLearningRate != nil, schedule == .seed {
             throw ValidationError("--base-learning-rate is of no use with --schedule seed, which takes --learning-rate for batches of 256 itself")
@@ -92,19 +92,19 @@ struct TrainingArguments: ParsableArguments {
             throw ValidationError("\(option) is of no use with --optimizer \(optimizer.rawValue); leave it out")
         }
         if learningRate == nil, baseLearningRate == nil, optimizer.family != defaults.optimizer.family {
-            throw ValidationError("--optimizer \(optimizer.rawValue) needs --learning-rate: that of \(method.method.name), \(defaults.rate), is one of \(defaults.optimizer.rawValue)")
+            throw ValidationError("--optimizer \(optimizer.rawValue) needs --learning-rate: that of \(method.method.name), \(defaults.rate), is for \(defaults.optimizer.rawValue)")
         }
         try checkOption("--weight-decay", weightDecay, in: 0...1)
         try checkOption("--clip-norm", clipNorm, in: 1e-6...1e6)
         try checkOption("--normalization-groups", normalizationGroups, in: 1...1_000_000)
         try checkOption("--batch-groups", batchGroups, in: 1...65536)
         if let normalizationGroups, normalizationGroups % batchGroups != 0 {
-            throw ValidationError("--normalization-groups \(normalizationGroups) is of the whole batch, so it must be a multiple of --batch-groups \(batchGroups)")
+            throw ValidationError("--normalization-groups \(normalizationGroups) applies to the whole batch, so it must be a multiple of --batch-groups \(batchGroups)")
         }
         let name = method.method.name
         let kept = method.method.passes(method.options).filter { $0.hasGradient && $0.readsImages }
         if recompute, batchGroups == 1, kept.count < 2 {
-            throw ValidationError("--recompute saves nothing where \(name) has one pass over the whole batch; cut the batch with --batch-groups, such as 4")
+            throw ValidationError("--recompute saves nothing where \(name) has one pass over the whole batch; split the batch with --batch-groups, such as 4")
         }
         if let loss, !loss.contains(where: { !$0.isWhitespace }) { throw ValidationError("--loss is empty; name a program") }
         if loss != nil, !method.method.takesLossProgram {
@@ -114,7 +114,7 @@ struct TrainingArguments: ParsableArguments {
         try checkOption("--loss-timeout", lossTimeout, in: 0.01...1e9)
         if lossTimeout != nil, loss == nil { throw ValidationError("--loss-timeout is of no use without --loss; leave it out") }
         if loss != nil, let option = method.given((method.method as? any PairObjective.Type)?.lossOptions ?? []) {
-            throw ValidationError("\(option) is the loss's own; give it to the program that --loss names")
+            throw ValidationError("\(option) belongs to the loss; give it to the program that --loss names")
         }
     }
 
@@ -158,7 +158,7 @@ struct TrainingArguments: ParsableArguments {
     func options(header: StreamHeader, of name: String) throws -> TrainingOptions {
         var options = TrainingOptions()
         if let batch = header.metadata.count("batch"), batchGroups > max(1, batch / 2) {
-            throw Failure(.usage, path: name, "has batches of \(batch) images, of which --batch-groups \(batchGroups) leaves less than two a group", remedy: "take --batch-groups \(max(1, batch / 16))")
+            throw Failure(.usage, path: name, "has batches of \(batch) images, which --batch-groups \(batchGroups) splits into groups of fewer than two", remedy: "take --batch-groups \(max(1, batch / 16))")
         }
         let learningRate = try rate(header, of: name), epochs = usedEpochs, warmUp = usedWarmUp
         options.method = method.method

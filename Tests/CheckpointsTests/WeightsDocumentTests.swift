@@ -111,7 +111,7 @@ import ToolSupport
             w.safetensors: is no tiny-resnet10: \(count + document.tensors.count) of its names do not fit the \(count) expected: \
             'bn1.bias', 'bn1.running_mean', 'bn1.running_var' and \(count - 3) more are missing; 'module.encoder_q.bn1.bias', \
             'module.encoder_q.bn1.num_batches_tracked', 'module.encoder_q.bn1.running_mean' and \(document.tensors.count - 3) more \
-            (all begin with 'module.encoder_q.') are unexpected; convert-weights --prefix 'module.encoder_q.' takes it out of there
+            (all begin with 'module.encoder_q.') are unexpected; extract the network with convert-weights --prefix 'module.encoder_q.'
             """)
     }
 

@@ -62,7 +62,7 @@ import Testing
     @Test func `where no network is looked for, it is told where one may be`() throws {
         try change({ "a.b.c." + $0 }, tensors: { $0["optimizer.x"] = Tensor(f32: [1], shape: [1]) })
         let result = try place.run("convert-weights x.safetensors -o no")
-        #expect(result.status == 65 && result.error.contains("under 'a.b.c.' there is a tiny-resnet10; convert-weights --prefix 'a.b.c.' takes it out of there"), "\(result.error)")
+        #expect(result.status == 65 && result.error.contains("under 'a.b.c.' there is a tiny-resnet10; extract the network with convert-weights --prefix 'a.b.c.'"), "\(result.error)")
         try place.perform("synthesize -o shapes --train 40 --test 4 --size 32 -q")
         #expect(try place.run("make --no-print-directory -C \(root) check BUILD=no DATA=$PWD/shapes/train NAME=n RUNS=$PWD/runs TEACHER=$PWD/x.safetensors").error.contains("convert-weights --prefix 'a.b.c.'"))
     }
@@ -95,8 +95,8 @@ import Testing
 
     @Test func `what a file of tensors alone does not tell is said where it is written`() throws {
         let pixels = try place.run("convert-weights w.safetensors --mean 0.5 --deviation 0.5 -o m.safetensors; convert-weights m.safetensors -o m.pth")
-        #expect(pixels.error.contains("the file does not tell how bytes become numbers: ") && pixels.error.contains("(--mean, --deviation)"), "\(pixels.error)")
-        #expect(try !place.run("convert-weights w.safetensors -o m.pth").error.contains("does not tell how"))
+        #expect(pixels.error.contains("the file does not record how bytes become numbers: ") && pixels.error.contains("(--mean, --deviation)"), "\(pixels.error)")
+        #expect(try !place.run("convert-weights w.safetensors -o m.pth").error.contains("does not record how"))
     }
 
     @Test func `files of other kinds are named, and so is what to do`() throws {
@@ -104,7 +104,7 @@ import Testing
         try place.perform("convert-weights w.safetensors -q -o w.pth; convert-weights w.safetensors -q -o w.onnx")
         for (command, words) in [
             ("convert-weights page.pth -o no", "page.pth: is text, not a file of tensors"), ("convert-weights w.onnx -o no", "is an ONNX file, whose tensors are not read"),
-            ("cat w.pth | convert-weights - -o no", "it is read from a regular file alone, and not from a pipe: name one"), ("convert-weights w.safetensors -o no.npz", "'no.npz' ends in .npz, which is not written"),
+            ("cat w.pth | convert-weights - -o no", "it can only be read from a regular file, not from a pipe; name a file"), ("convert-weights w.safetensors -o no.npz", "'no.npz' ends in .npz, which is not written"),
         ] {
             let result = try place.run(command)
             #expect(result.status != 0 && result.lines.count == 1 && result.error.contains(words) && !place.exists("no"), "\(result.error)")

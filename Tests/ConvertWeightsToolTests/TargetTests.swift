@@ -37,7 +37,7 @@ import Testing
     }
 
     @Test(arguments: [
-        ("w w -o out", "2 inputs are given; --average writes their mean"), ("w --average -o out", "--average takes two inputs or more"), ("- - --average -o out", "standard input is given twice"),
+        ("w w -o out", "2 inputs are given where one is expected; give --average to write their mean"), ("w --average -o out", "--average takes two inputs or more"), ("- - --average -o out", "standard input is given twice"),
         ("w --names mmcv -o out", "--names 'mmcv' is none of torchvision, timm, seed, detectron2, mmdetection"), ("w --fold -o out", "--fold goes with *.onnx"),
         ("w --names detectron2 -o out", "--names detectron2 goes with *.pkl or *.pth"), ("w -o out.pkl", "--names torchvision goes with"), ("w --names timm -o out.onnx", "--names timm goes with"),
         ("w --names timm -o out", "timm has no tiny-resnet10: no network of this function is known of it"), ("w v --average -o v", "would replace the input"),

@@ -35,9 +35,9 @@ struct LaunchTests {
         let isCaught = try (0..<20).contains { _ in try place.isStoppedInEpoch("a", "\(settings) \(ranks(2))") }
         try #require(isCaught)
         let said = try place.text(".error")
-        #expect(said.contains("student.1.interim.safetensors: stopped on request behind batch ") && said.contains("student.1 was stopped; the same make goes on from there"), "\(said)")
+        #expect(said.contains("student.1.interim.safetensors: stopped on request after batch ") && said.contains("student.1 was stopped; the same make goes on from there"), "\(said)")
         let result = try place.run(place.make("a", settings))
-        #expect(result.status == 0 && result.error.contains("goes on behind batch "), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("resumes after batch "), "\(result.error)")
         try place.expectSame("a", "calm")
     }
 

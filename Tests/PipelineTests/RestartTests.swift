@@ -35,7 +35,7 @@ struct RestartTests {
             }
             // The next make ends the processes left behind if only make was killed.
             let status = run.wait()
-            if try place.text(".error").contains("goes on behind batch") { resumed += 1 }
+            if try place.text(".error").contains("resumes after batch") { resumed += 1 }
             for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim), \(Effort.place(round)): \(name)") }
             if status == 0 { try place.run("rm -r runs/disturbed") }
         }
@@ -67,7 +67,7 @@ struct RestartTests {
         #expect(status.output.contains("stopped in student.1, ") && status.output.contains(" % of it saved"), "\(status.output)")
         // A checkpoint that no longer belongs to the epoch is not resumed.
         let other = try place.run(place.make("a", "\(settings) STUDENT_OPTIONS='--schedule smooth --learning-rate 0.05'"))
-        #expect(other.status == 0 && !other.error.contains("goes on behind"), "\(other.error)")
+        #expect(other.status == 0 && !other.error.contains("resumes after"), "\(other.error)")
         #expect(!place.hasInterim("a"))
         for (every, words) in [("0", "CHECKPOINT_EVERY=0: a number of batches is expected, or of minutes as 10m, seconds as 30s"), ("5h", "CHECKPOINT_EVERY=5h: "), ("m", "CHECKPOINT_EVERY=m: "), ("-1", "CHECKPOINT_EVERY=-1: ")] {
             let wrong = try place.run(place.make("b", "\(settings) CHECKPOINT_EVERY=\(every)"))
@@ -83,9 +83,9 @@ struct RestartTests {
         let isCaught = try (0..<20).contains { _ in try place.isStoppedInEpoch("a", settings) }
         try #require(isCaught)
         let said = try place.text(".error")
-        #expect(said.contains("student.1.interim.safetensors: stopped on request behind batch "), "\(said)")
+        #expect(said.contains("student.1.interim.safetensors: stopped on request after batch "), "\(said)")
         let result = try place.run(place.make("a", settings))
-        #expect(result.status == 0 && result.error.contains("goes on behind batch ") && !result.error.contains("left behind"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("resumes after batch ") && !result.error.contains("left behind"), "\(result.error)")
         let (found, expected) = (try place.results("a"), try place.results("calm"))
         for (name, bytes) in expected {
             let same = found[name] == bytes

@@ -68,9 +68,9 @@ struct StoredRowsTests {
         try place.perform("\(images) --epoch 1 | embed --weights teacher.safetensors -q --rows -o rows.tensors.zst; \(images) --epoch 1 --epochs 2 | embed --weights teacher.safetensors -q --rows -o two.tensors.zst")
         try place.perform("head -c 3000 rows.tensors.zst > cut.tensors.zst; \(images) | embed --weights teacher.safetensors -q -o plain.tensors.zst")
         for (stream, rows, words) in [
-            ("--epoch 2", "rows", "record 0: has row "), ("--epoch 1 --seed 1", "rows", "record 0: has row "), ("--epoch 1 --set crop.scale=0.9,1", "rows", "record 0: is of other views of image "),
-            ("--epoch 1 --batch 32", "rows", "record 0: has rows of 16 images where standard input has 32"), ("--epoch 1 --epochs 2", "rows", "ends where standard input goes on"),
-            ("--epoch 1", "two", "record 6: is of images that standard input does not have"), ("--epoch 1", "plain", "is no file of stored rows"), ("--epoch 1", "cut", "cut.tensors.zst"),
+            ("--epoch 2", "rows", "record 0: has row "), ("--epoch 1 --seed 1", "rows", "record 0: has row "), ("--epoch 1 --set crop.scale=0.9,1", "rows", "record 0: has other views of image "),
+            ("--epoch 1 --batch 32", "rows", "record 0: has rows of 16 images where standard input has 32"), ("--epoch 1 --epochs 2", "rows", "ends before standard input does"),
+            ("--epoch 1", "two", "record 6: has images that standard input does not have"), ("--epoch 1", "plain", "is not a file of stored rows"), ("--epoch 1", "cut", "cut.tensors.zst"),
             ("--epoch 1 --fold 1/2 --batch 16", "rows", "record 0: "),
         ] {
             let result = try place.run("\(images) \(stream) | embed --stored \(rows).tensors.zst -o out.tensors.zst")
@@ -80,7 +80,7 @@ struct StoredRowsTests {
         for (options, words) in [
             ("--stored rows.tensors.zst --weights teacher.safetensors", "--weights makes rows"), ("--stored rows.tensors.zst --command cat", "--command makes rows"),
             ("--stored rows.tensors.zst --rows", "--rows makes rows"), ("--weights teacher.safetensors --half", "--half goes with --rows"),
-            ("--weights teacher.safetensors --rows --drop images", "leave out --drop"), ("", "--stored rows that are made"),
+            ("--weights teacher.safetensors --rows --drop images", "leave out --drop"), ("", "--stored rows that exist already"),
         ] {
             let result = try place.run("embed \(options) plain.tensors.zst -o out.tensors.zst")
             #expect(result.status == 64 && result.error.contains(words), "\(options): \(result.error)")
@@ -109,7 +109,7 @@ struct StoredRowsTests {
         }
         try place.perform("augment --data pictures/train --size 16 --recipe evaluation --limit 20 -q | embed --weights teacher.safetensors --features --rows -q -o few.tensors.zst")
         try place.perform("\(images) --epochs 2 | embed --weights teacher.safetensors --features --rows -q -o twice.tensors.zst")
-        for (rows, words) in [("few", "few.tensors.zst: has no row of image "), ("twice", "twice.tensors.zst: record 6: has image "), ("whole", "is no file of stored rows")] {
+        for (rows, words) in [("few", "few.tensors.zst: has no row of image "), ("twice", "twice.tensors.zst: record 6: has image "), ("whole", "is not a file of stored rows")] {
             let result = try place.run("\(images) | embed --stored \(rows).tensors.zst --by-image -o out.tensors.zst")
             #expect(result.status == 65 && result.lines.count == 1 && result.error.contains(words) && !place.exists("out.tensors.zst"), "\(rows): \(result.error)")
         }

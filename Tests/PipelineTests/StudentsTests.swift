@@ -125,7 +125,7 @@ struct StudentsTests {
                 if let target = targets.randomElement(using: &random), ProcessState.isAlive(target), kill(target, SIGKILL) == 0 { hits.add(victim) }
             }
             let status = run.wait()
-            if try place.text(".error").contains("goes on behind batch") { resumed += 1 }
+            if try place.text(".error").contains("resumes after batch") { resumed += 1 }
             for (name, bytes) in try place.results("disturbed") { #expect(expected[name] == bytes, "\(victim), \(Effort.place(round)): \(name)") }
             if status == 0 { try place.run("rm -r runs/disturbed") }
         }

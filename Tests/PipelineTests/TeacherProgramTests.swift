@@ -159,7 +159,7 @@ struct TeacherProgramTests {
             ("cat |", "", "is no command of the shell: "), ("cat", "", "TEACHER_COMMAND: --command 'cat': record 0: has no tensor 'teacher'; it has images, index, label; run it by hand on what augment writes"),
             ("true", "", "; the program ended with exit status 0"), ("exec 2> /dev/null; python3 nothere.py", "", "; the program ended with exit status 2"),
             ("embed --weights $PWD/mine.safetensors --as student -q 2> /dev/null", "", "has no tensor 'teacher'"), ("embed --weights $PWD/mine.safetensors --features --as teacher -q 2> /dev/null", "", "where 1 is expected; divide each row by its length"),
-            ("embed --weights $PWD/mine.safetensors --drop index -q 2> /dev/null", "", "has no 'index', which is to be passed on as it came"),
+            ("embed --weights $PWD/mine.safetensors --drop index -q 2> /dev/null", "", "has no 'index', which must be passed on unchanged"),
             ("cat", "TEACHER=$PWD/mine.safetensors", "are two teachers; leave one of them out"), ("", "", "TEACHER_COMMAND is empty; name a program, or leave it out"),
             ("embed --weights $PWD/mine.safetensors -q", "EMBEDDING=16", "TEACHER_COMMAND: has embeddings of 24 numbers where EMBEDDING=16; leave out EMBEDDING"),
         ] {

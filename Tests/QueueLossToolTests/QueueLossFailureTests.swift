@@ -94,7 +94,7 @@ struct QueueLossFailureTests {
             ("record 1: has rows of 1 numbers where the queue has rows of 16",
              { $0.tensors = ["student": Tensor(f32: [1], shape: [1, 1]), "teacher": Tensor(f32: [1], shape: [1, 1])] }),
             ("record 1: has rows without numbers", { $0.tensors = ["student": Tensor(f32: [], shape: [1, 0]), "teacher": Tensor(f32: [], shape: [1, 0])] }),
-            ("record 1: carries a queue where there is one already; a queue can only come first", { $0 = QueueState.record(queue) }),
+            ("record 1: carries a second queue; a queue can only come first", { $0 = QueueState.record(queue) }),
         ]
         for (words, change) in cases {
             let place = try Workplace()
@@ -166,7 +166,7 @@ struct QueueLossFailureTests {
         try DocumentFile.write(TensorDocument(tensors: QueueState.tensors(queue)), to: place.path("q"))
         try place.stream("in", first: QueueState.record(queue))
         let result = try place.run("queue-loss --queue q in")
-        #expect(result.status == 65 && result.error.contains("record 0: carries a queue where there is one already; leave out --queue"))
+        #expect(result.status == 65 && result.error.contains("record 0: carries a second queue; leave out --queue"))
         let size = try place.run("queue-loss --queue-size 8 in")
         #expect(size.status == 65 && size.error.contains("record 0: holds a queue of 7 rows where --queue-size asks for 8"))
     }

@@ -51,7 +51,7 @@ struct TeacherTests {
         let result = try place.run("queue-loss --queue-size \(K) --teacher-temperature 0.1 --queue q in -o out")
         let mean = mean(try #require(records[0].tensors["teacher"]))
         #expect(result.status == 0 && mean.length > 0.8)
-        #expect(result.error.contains("queue-loss: the teacher's embeddings share a mean of length \(String(format: "%.2f", mean.length)), which is taken off (--centre none leaves it"), "\(result.error)")
+        #expect(result.error.contains("queue-loss: the teacher's embeddings share a mean of length \(String(format: "%.2f", mean.length)), which is subtracted (--centre none keeps it"), "\(result.error)")
         let answers = try place.read("out").records
         #expect(answers.dropLast().map { $0.tensors["loss"] } == (try losses(records, without: mean, 0.1)))
         #expect(answers[1].metadata["centre"] == "\(mean.length)" && answers[1].metadata["teacher_temperature"] == "0.1")
@@ -145,8 +145,8 @@ struct TeacherTests {
         try stream(place, "in", shift: 2)
         try #require(try place.run("queue-loss --queue-size \(K) --queue q -q in -o out && cp q kept").status == 0)
         for (options, words) in [
-            ("--centre none", "q: holds a queue of embeddings whose mean is taken off where --centre none asks for others; leave out --centre to go on with it"),
-            ("--objective moco-v2", "q: holds a queue of embeddings whose mean is taken off where --objective moco-v2 asks for others; begin a new queue"),
+            ("--centre none", "q: holds a queue of embeddings with their mean subtracted where --centre none needs them unchanged; leave out --centre to keep it"),
+            ("--objective moco-v2", "q: holds a queue of embeddings with their mean subtracted where --objective moco-v2 needs them unchanged; begin a new queue"),
         ] {
             let result = try place.run("queue-loss --queue q \(options) in -o again")
             #expect(result.status == 65 && result.lines.count == 1 && result.error.contains("queue-loss: \(words)"), "\(result.error)")

@@ -197,7 +197,7 @@ struct BadInputTests {
         let before = try place.bytes("out")
         try place.expectFailure(
             "train-step --student huge --objective \(objective) \(objective == "seed" ? "taught" : "pairs") -q -o out", 65,
-            "record 0: the loss is nan at epoch 0, step 0; the last checkpoint stands; lower the learning rate")
+            "record 0: the loss is nan at epoch 0, step 0; the last checkpoint is intact; lower the learning rate")
         #expect(try place.bytes("out") == before)
         try place.expectFailure("embed --weights huge views -q -o other", 65, "record 0: its embedding holds numbers that are not finite")
     }
@@ -214,6 +214,6 @@ struct BadInputTests {
         try writer.commit()
         try place.expectFailure(
             "train-step --student student one --learning-rate 1e4 --schedule constant --loss 'cat steep; exec >&-; cat > /dev/null' -q -o out", 65,
-            "the network holds numbers that are not finite after epoch 0; the last checkpoint stands")
+            "the network holds numbers that are not finite after epoch 0; the last checkpoint is intact")
     }
 }

@@ -31,7 +31,7 @@ struct InterimTests {
             // Only the previous checkpoint is left, as after a kill between the two renames.
             if number == 1 { try place.perform("rm half.safetensors") }
             let rest = try place.run("\(stream) \(Self.step) \(options) -o out && cmp out whole && rm out")
-            #expect(rest.status == 0 && rest.error.contains("goes on behind batch \(number == 1 ? 2 : 3) of the epoch"), "\(rest.error)")
+            #expect(rest.status == 0 && rest.error.contains("resumes after batch \(number == 1 ? 2 : 3) of the epoch"), "\(rest.error)")
             #expect(!place.exists("half.safetensors") && !place.exists("half.before.safetensors"))
             // Each batch is in the log once, whatever another epoch has left there.
             let steps = try place.text("log.jsonl").split(separator: "\n").compactMap { try JSON(parsing: Array($0.utf8))["images"]?.asInteger }
@@ -48,7 +48,7 @@ struct InterimTests {
         usleep(200_000)
         try Data().write(to: URL(filePath: place.path("enough")))
         let status = run.wait(), said = try place.text(".error")
-        #expect(status == 75 && said.hasSuffix("train-step: half.safetensors: stopped on request behind batch 3 of the epoch; the same command goes on from there\n"), "\(status): \(said)")
+        #expect(status == 75 && said.hasSuffix("train-step: half.safetensors: stopped on request after batch 3 of the epoch; the same command resumes from there\n"), "\(status): \(said)")
         #expect(try place.document("half.safetensors").metadata["interim_batch"] == "3" && !place.exists("out"))
         try place.perform("\(Self.step) --interim half.safetensors second -q -o out; cmp out whole")
     }
@@ -68,7 +68,7 @@ struct InterimTests {
         usleep(200_000)
         try Data().write(to: URL(filePath: place.path("enough")))
         let status = run.wait(), said = try place.text(".error")
-        #expect(status == 75 && said.hasSuffix("train-step: half: stopped on request at the beginning of the epoch; the same command goes on from there\n"), "\(status): \(said)")
+        #expect(status == 75 && said.hasSuffix("train-step: half: stopped on request at the beginning of the epoch; the same command resumes from there\n"), "\(status): \(said)")
         #expect(!place.exists("half") && !place.exists("out"))
         try place.perform("\(step) --interim half taught -q -o out; cmp out whole")
     }
@@ -101,7 +101,7 @@ struct InterimTests {
             (document.metadata["interim_processor"], document.metadata["checksum"]) = ("VAX", nil)
         }
         let run = try place.run("\(Self.step) --interim half second -q -o out")
-        #expect(run.status == 0 && run.error.contains("the epoch began on a processor that computes as VAX and goes on as "), "\(run.error)")
+        #expect(run.status == 0 && run.error.contains("the epoch began on a processor that computes as VAX and resumes on one that computes as "), "\(run.error)")
     }
 
     @Test func `a loss program is asked for its queue, and one that tells it at the end alone has no interim checkpoints`() throws {
@@ -118,19 +118,19 @@ struct InterimTests {
         try place.perform("train-step --student student taught --loss 'cat answers; exec >&-; cat > /dev/null' -q -o fixed")
         let silent = try place.run("train-step --student student taught --loss 'cat answers; exec >&-; cat > /dev/null' --interim half.safetensors --checkpoint-every 2 -o out && cmp fixed out")
         #expect(silent.status == 0 && !place.exists("half.safetensors"), "\(silent.error)")
-        #expect(silent.lines.count { $0.contains("no interim checkpoints: the program of --loss keeps a state that it tells at its end alone") } == 1, "\(silent.error)")
+        #expect(silent.lines.count { $0.contains("no interim checkpoints: the program of --loss reports its state only at its end") } == 1, "\(silent.error)")
     }
 
     @Test func `what belongs to another epoch, or is none, is told`() throws {
         let place = try place()
         #expect(try place.run("\(Self.step) cut --interim half.safetensors --checkpoint-every 2 -q -o out").status == 65)
         try place.perform("cp half.safetensors kept; \(Self.augment) --seed 3 | embed --weights teacher -q -o other")
-        let other = "is of an epoch with other options, another stream or another beginning than"
+        let other = "belongs to an epoch with other options, another stream or another first checkpoint than"
         try place.expectFailure("\(Self.step) second --learning-rate 0.1 --interim half.safetensors -q -o out", 65, "half.safetensors: \(other)")
-        try place.expectFailure("\(Self.step) second --weight-decay 0.1 --interim half.safetensors -q -o out", 65, "half.safetensors: \(other)", "remove it; the epoch begins anew without it")
+        try place.expectFailure("\(Self.step) second --weight-decay 0.1 --interim half.safetensors -q -o out", 65, "half.safetensors: \(other)", "remove it; the epoch then starts again")
         try place.expectFailure("\(Self.step) other --interim half.safetensors -q -o out", 65, other)
         try place.expectFailure("train-step --student student second --epochs 3 --schedule constant --learning-rate 0.05 --interim half.safetensors -q -o out", 65, "\(other) student")
-        try place.expectFailure("train-step --student kept second --epochs 3 -q -o out", 65, "kept: is an interim checkpoint, of the middle of an epoch; give it by --interim")
+        try place.expectFailure("train-step --student kept second --epochs 3 -q -o out", 65, "kept: is an interim checkpoint, from the middle of an epoch; give it to --interim")
         try place.perform("cp begun half.safetensors")
         let remedy = "remove it; the epoch goes on from half.before.safetensors, or begins anew where that is not there"
         try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: is no interim checkpoint; \(remedy)")
@@ -141,10 +141,10 @@ struct InterimTests {
         try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: ", remedy)
         // The rest of a stream that begins after the checkpoint.
         try place.perform("cp kept half.safetensors; \(Self.augment) --resume half.safetensors | embed --weights teacher -q -o rest; rm -f half.safetensors half.before.safetensors")
-        try place.expectFailure("\(Self.step) rest --interim half.safetensors -q -o out", 65, "the stream begins with batch 2 of its epoch where batch 0 is the next to be learnt")
+        try place.expectFailure("\(Self.step) rest --interim half.safetensors -q -o out", 65, "the stream begins with batch 2 of its epoch where batch 0 is next")
         for (options, words) in [
             ("--checkpoint-every 5", "--checkpoint-every goes with --interim"), ("--interim half.safetensors --checkpoint-every 0", "checkpoint-every"), ("--interim half.safetensors --checkpoint-every 5h", "checkpoint-every"),
-            ("--interim -", "--interim takes a file"), ("--interim out", "are the same file"), ("--interim half.safetensors --student /dev/null", "is no regular file"),
+            ("--interim -", "--interim takes a file"), ("--interim out", "are the same file"), ("--interim half.safetensors --student /dev/null", "is not a regular file"),
         ] { try place.expectFailure("\(Self.step) second \(options) -q -o out", 64, words) }
         try place.perform("\(Self.augment) --epochs 2 | embed --weights teacher -q -o two")
         try place.expectFailure("\(Self.step) two --interim half.safetensors -q -o out", 64, "saves the middle of one epoch, and the stream has 2; give augment one epoch at a time")

@@ -75,7 +75,7 @@ struct RanksTests {
         let status = run.wait(), said = try place.text(".error")
         kill(victim, SIGKILL)
         #expect(status == 74 && !place.exists("out"), "\(status)")
-        let told = said.split(separator: "\n").filter { $0.contains("has not been heard of for 2 s: it was stopped, or its link is cut; all ranks end, and the same command goes on from the last checkpoint") }
+        let told = said.split(separator: "\n").filter { $0.contains("has not been heard from for 2 s: it was stopped, or its connection is cut; all ranks end, and the same command resumes from the last checkpoint") }
         #expect(told.count == 1, "\(said)")
         try place.perform("touch go; \(Self.ranks(4)) --interim half -q -o out < /dev/null; cmp out whole")
     }
@@ -90,7 +90,7 @@ struct RanksTests {
         try place.write("", to: "go")
         #expect(run.wait() != 0)
         let said = try place.text(".error")
-        #expect(said.split(separator: "\n").count { $0.contains("half: stopped on request behind batch ") } == 1, "\(said)")
+        #expect(said.split(separator: "\n").count { $0.contains("half: stopped on request after batch ") } == 1, "\(said)")
         #expect(place.exists("half") && !place.exists("out"))
         try place.perform("\(Self.ranks(3)) --interim half -q -o out < /dev/null; cmp out whole")
     }
@@ -154,7 +154,7 @@ struct RanksTests {
 
     @Test func `what cannot be is said by one process alone`() throws {
         let place = try Workplace.training()
-        try place.expectFailure("train-step --mpi --student student taught -o out", 64, "--mpi is for what mpirun or srun has started, and neither has started this")
+        try place.expectFailure("train-step --mpi --student student taught -o out", 64, "--mpi needs a process that mpirun or srun started, and neither started this one")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --slice 1/2 -o out", 64, "--slice is for batches that are all full; give --drop-last too")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --drop-last --slice auto -o out", 64, "--slice auto goes by the variables of mpirun or srun", "say which part, as --slice 1/2")
         try place.expectFailure("augment --data pictures/train --size 16 --batch 4 --drop-last --slice 1/3 -o out", 64, "batches of 4 images are too small for 3 groups of two at least")

@@ -25,7 +25,7 @@ struct WatchTests {
         #expect(result.status == 0 && told.count == 1, "\(result.error)")
         // At the end of an epoch, and before fifty steps.
         #expect(try #require(told.first).contains(#/^train-step: tiny-resnet10: the student's embeddings are all alike at epoch [0-7], step 5 /#), "\(told)")
-        for words in ["begin again, and take the teacher's mean off (--centre auto), or find the teacher's temperature", "raise the learning rate (--learning-rate 0.03)", "--warm-up 1"] {
+        for words in ["start again, and subtract the teacher's mean (--centre auto), or find the teacher's temperature", "raise the learning rate (--learning-rate 0.03)", "--warm-up 1"] {
             #expect(told.first?.contains(words) == true, "\(told)")
         }
         let log = try place.text("log").split(separator: "\n")
@@ -42,11 +42,11 @@ struct WatchTests {
         let options = "--queue-size 40 --schedule constant --learning-rate 0 --teacher-temperature auto"
         try place.run("augment --data pictures/train --size 16 --batch 16 --epochs 2 -q | embed --weights teacher -q -o both")
         let (first, second) = (try place.run("train-step --student alike taught \(options) -o 1"), try place.run("train-step --student 1 taught \(options) -o 2"))
-        #expect(!first.error.contains("KL has not fallen") && second.error.contains("train-step: tiny-resnet10: KL has not fallen in epoch 0: "), "\(first.error)\(second.error)")
+        #expect(!first.error.contains("KL did not fall") && second.error.contains("train-step: tiny-resnet10: KL did not fall in epoch 0: "), "\(first.error)\(second.error)")
         let kept = try ["1", "2"].map { try #require(Double(place.document($0).metadata["kl"] ?? "")) }
-        #expect(kept.allSatisfy { $0 > 0 } && second.error.contains(", \(String(format: "%.3f", kept[0])) at the end of the one before"))
+        #expect(kept.allSatisfy { $0 > 0 } && second.error.contains(", \(String(format: "%.3f", kept[0])) at the end of the previous one"))
         let both = try place.run("train-step --student alike both \(options) -o 2b")
-        #expect(both.error.contains("KL has not fallen in epoch 1: "), "\(both.error)")
+        #expect(both.error.contains("KL did not fall in epoch 1: "), "\(both.error)")
     }
 
     private static let stuck = ["sleep 1000", "sleep 1000; true", "cat > /dev/null & sleep 1000", "trap '' TERM; sleep 1000 & sleep 1000; wait", "exec >&-; sleep 1000"]

@@ -352,7 +352,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
         for name in expected.names { #expect(expected.tensors[name] == found.tensors[name], "\(name)") }
         // Another method or optimizer does not resume it.
         let other: any Objective.Type = name == "simclr" ? BYOL.self : SimCLR.self
-        #expect(failure { _ = try TrainingState(reading: path, for: other, optimizer: options.optimizer) }?.description.contains("is of a training by \(options.method.name)") == true)
+        #expect(failure { _ = try TrainingState(reading: path, for: other, optimizer: options.optimizer) }?.description.contains("belongs to a training by \(options.method.name)") == true)
         let another = made(optimizer == .larc ? .sgd : .larc)
         #expect(failure { _ = try TrainingState(reading: path, for: options.method, options.methodOptions, optimizer: another) }?.description
             .contains("--optimizer \(optimizer.rawValue)") == true)
@@ -400,7 +400,7 @@ private let names = Methods.names + [smallPatches] + variants.keys.sorted()
                 #expect(same, "\(name), behind batch \(stop)")
             }
             header.metadata[StreamHeader.firstBatch] = "\(stop + 1)"
-            #expect(failure { _ = try Trainer(read, options, header: header) }?.what == "the stream begins with batch \(stop + 1) of its epoch where batch \(stop) is the next to be learnt")
+            #expect(failure { _ = try Trainer(read, options, header: header) }?.what == "the stream begins with batch \(stop + 1) of its epoch where batch \(stop) is next")
         }
         try steps(5..<6, whole)
         #expect(try whole.interim(key: "k") == nil || place.header.metadata["epochs"] != "2")

@@ -43,7 +43,7 @@ struct TrainingWatchTests {
         let high = largest * 0.95
         let told = notes([{ _ in high }, { step in step < 45 ? 0.1 : high }])
         #expect(told.notes.count == 1)
-        #expect(told.notes[0] == "KL has not fallen in epoch 1: \(String(format: "%.3f", high)) at its end, \(String(format: "%.3f", high)) at the end of the one before, 2.601 for a student that knows nothing; do otherwise")
+        #expect(told.notes[0] == "KL did not fall in epoch 1: \(String(format: "%.3f", high)) at its end, \(String(format: "%.3f", high)) at the end of the previous one, 2.601 for a student that knows nothing; do otherwise")
         #expect(abs((told.divergence ?? 0) - high) < 1e-9)
         // A fall of less than a hundredth does not count for a student that has learnt nothing.
         #expect(notes([{ _ in high }, { _ in 0.995 * high }]).notes.count == 1)
@@ -105,7 +105,7 @@ struct TrainingWatchTests {
 
     @Test func `a collapse is told although the keys of the student's average collapse with it, and although rows of zeros have no cosine`() {
         let told = notes(hasTeacher: false, [.studentCosine(0.9999), .teacherCosine(0.9999)])
-        #expect(told == ["the student's embeddings are all alike at epoch 0, step 69 (mean cosine of two: 1.000), and it learns next to nothing; do otherwise"])
+        #expect(told == ["the student's embeddings are all alike at epoch 0, step 69 (mean cosine of two: 1.000), and it learns almost nothing; do otherwise"])
         #expect(notes(hasTeacher: false, [.studentCosine(0), .spread(0)]).first?.hasPrefix("the student's embeddings are all alike at epoch 0") == true)
         #expect(notes(hasTeacher: false, [.studentCosine(0.98), .teacherCosine(0.99), .spread(0.1)]).isEmpty)
         // If the teacher's embeddings are nearly alike, that is all that can be learnt.
@@ -184,7 +184,7 @@ struct TrainingWatchTests {
     @Test func `embeddings that are all alike are told once, with the teacher's`() {
         let notes = notes(cosines: [Double?](repeating: 0.999, count: 100), queue: { _ in (50, 50) })
         #expect(notes.count == 1)
-        #expect(notes[0].hasPrefix("the student's embeddings are all alike at epoch 0, step 19 (mean cosine of two: 0.999, the teacher's 0.100), and it learns next to nothing; "))
+        #expect(notes[0].hasPrefix("the student's embeddings are all alike at epoch 0, step 19 (mean cosine of two: 0.999, the teacher's 0.100), and it learns almost nothing; "))
         #expect(notes[0].hasSuffix("; do otherwise"))
     }
 

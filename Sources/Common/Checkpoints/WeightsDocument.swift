@@ -140,7 +140,7 @@ public enum WeightsDocument {
             guard let tensor = own.removeValue(forKey: prefix + key) else { return 0 }
             // The limit is far above the count of any training and far below an overflow.
             guard !tensor.dtype.isFloating, tensor.dtype != .bool, let count = try? tensor.integers().first, (0...(1 << 53)).contains(count) else {
-                throw Failure(.data, path: path, location: "'\(prefix + key)'", "is no count of batches")
+                throw Failure(.data, path: path, location: "'\(prefix + key)'", "is not a count of batches")
             }
             return count
         }
@@ -214,7 +214,7 @@ public enum WeightsDocument {
         }
         if let name {
             guard let network = try network(name) else {
-                throw Failure(.data, path: path, "is of network '\(name.printableLine(limit: 80))', which is not known", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
+                throw Failure(.data, path: path, "names an unknown network, '\(name.printableLine(limit: 80))'", remedy: Nearest.remedy(name, among: Network.names, list: "'initialize --help' lists all"))
             }
             let differences = differences(shapes, network)
             guard differences.isEmpty else { throw mismatch(path, network, differences, hasOwnNames: hasOwnNames) }
@@ -235,16 +235,16 @@ public enum WeightsDocument {
         let expected = network.parameters.count + 2 * network.statistics.count, found = expected - differences.missing.count - differences.misshapen.count
         if isGuess, beginning == nil, 2 * found < expected {
             return Failure(
-                .data, path: path, "is no network that is known: of \(network.name), the nearest, it has \(found) of \(expected) tensors; \(differences.text(namesAll: false))",
+                .data, path: path, "is not a known network: it has \(found) of the \(expected) tensors of \(network.name), the nearest; \(differences.text(namesAll: false))",
                 remedy: "initialize --help names the networks")
         }
         guard part.isEmpty else {
-            return Failure(.data, path: path, "its tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "give the method's options that it was made with, which inspect shows, if it is not damaged")
+            return Failure(.data, path: path, "its tensors under '\(part)' do not fit: \(differences.text(namesAll: true))", remedy: "give the method's options that it was made with (inspect shows them); if they are right, the file is damaged")
         }
         var failure = Failure(
             .data, path: path,
             "is no \(network.name): \(differences.count) of its names do not fit the \(expected) expected: \(differences.text(namesAll: beginning == nil))",
-            remedy: beginning.map { "convert-weights --prefix '\($0.printableLine(limit: 120))' takes it out of there" } ?? differences.remedy)
+            remedy: beginning.map { "extract the network with convert-weights --prefix '\($0.printableLine(limit: 120))'" } ?? differences.remedy)
         if beginning == nil { failure.length = Differences.mostText + 1000 }
         return failure
     }
@@ -259,7 +259,7 @@ public enum WeightsDocument {
 
         var remedy: String {
             if unexpected.isEmpty, misshapen.isEmpty { return "the file is incomplete" }
-            if missing.isEmpty, misshapen.isEmpty { return "name the right --network; what is no part of one is to be taken out of the file" }
+            if missing.isEmpty, misshapen.isEmpty { return "name the right --network, or remove from the file what is not part of it" }
             return "name the right --network"
         }
 

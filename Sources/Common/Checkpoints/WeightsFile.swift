@@ -102,11 +102,11 @@ public struct WeightsFile {
         if let (prefix, network) = likely(outline, path) {
             return Failure(
                 .data, path: path, "has no network where one is looked for; under '\(prefix.printableLine(limit: 120))' there is a \(network.name)",
-                remedy: "convert-weights --prefix '\(prefix.printableLine(limit: 120))' takes it out of there")
+                remedy: "extract the network with convert-weights --prefix '\(prefix.printableLine(limit: 120))'")
         }
         // The error says what is missing.
         do { _ = try WeightsDocument.network(in: outline, path: path, network: reading.network) } catch { return error as? Failure ?? Failure(.data, path: path, "\(error)") }
-        return Failure(.data, path: path, "has no network that is known")
+        return Failure(.data, path: path, "has no known network")
     }
 
     /// A network at an unusual place in a file, and its prefix.
@@ -148,7 +148,7 @@ public struct WeightsFile {
         do {
             input = try TensorInput.open(path, limits: .checkpoint, documentLimits: .checkpoint)
         } catch let failure as Failure where seen == nil && failure.remedy == FileKind.toConvert {
-            throw Failure(failure.kind, path: failure.path, failure.what, remedy: "it is read from a regular file alone, and not from a pipe: name one")
+            throw Failure(failure.kind, path: failure.path, failure.what, remedy: "it can only be read from a regular file, not from a pipe; name a file")
         }
         switch input {
         case .document(let reader): return (reader.outline, { try reader.read(only: $0) })

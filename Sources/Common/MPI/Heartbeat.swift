@@ -38,7 +38,7 @@ final class Heartbeat {
         bytes.initialize(repeating: Heartbeat.alive, count: 3)
         bytes[2] = Heartbeat.ending
         guard !isAlone else { return }
-        guard MPI_Comm_dup(world, &own) == MPI_SUCCESS, let own else { throw Failure(.io, "MPI makes no second communicator") }
+        guard MPI_Comm_dup(world, &own) == MPI_SUCCESS, let own else { throw Failure(.io, "MPI cannot make a second communicator") }
         MPI_Comm_set_errhandler(own, seed_mpi_errors_return())
         receive()
     }

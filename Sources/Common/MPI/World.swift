@@ -43,7 +43,7 @@ public final class World: Communicator, @unchecked Sendable {
         (self.rank, self.count) = (Int(rank), Int(count))
         let hosts = try hosts()
         heartbeat = try Heartbeat(world, rank: self.rank, count: self.count, silence: silence) { [unowned self] rank in
-            let status = lost("rank \(rank) on \(hosts[rank]) has not been heard of for \(Int(silence)) s: it was stopped, or its link is cut")
+            let status = lost("rank \(rank) on \(hosts[rank]) has not been heard from for \(Int(silence)) s: it was stopped, or its connection is cut")
             abort(status: status)
             end(status)
         }
@@ -129,7 +129,7 @@ public final class World: Communicator, @unchecked Sendable {
         try wait(&request, "end")
         heartbeat?.finish()
         heartbeat = nil
-        guard MPI_Finalize() == MPI_SUCCESS else { throw Failure(.io, "MPI does not end") }
+        guard MPI_Finalize() == MPI_SUCCESS else { throw Failure(.io, "MPI does not shut down") }
     }
 
     /// Polls until the request is done: continuously at first, then with pauses of one sixteenth of the elapsed time.
@@ -152,7 +152,7 @@ public final class World: Communicator, @unchecked Sendable {
         guard status != MPI_SUCCESS else { return }
         var text = [CChar](repeating: 0, count: Int(MPI_MAX_ERROR_STRING)), length: Int32 = 0
         MPI_Error_string(status, &text, &length)
-        throw Failure(.io, "rank \(rank): MPI's \(what) fails: \(String(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self))", remedy: "the same command goes on from the last checkpoint")
+        throw Failure(.io, "rank \(rank): MPI's \(what) fails: \(String(decoding: text.prefix(Int(length)).map { UInt8(bitPattern: $0) }, as: UTF8.self))", remedy: "the same command resumes from the last checkpoint")
     }
 
     private static func int(_ value: Int) throws -> Int32 {

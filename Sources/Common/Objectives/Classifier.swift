@@ -34,7 +34,7 @@ enum Classifier {
     static func labels(_ batch: Batch, classes: Int, otherwise: String = Batch.learnWithoutLabels) throws -> [Int32] {
         let labels = try batch.labels(otherwise: otherwise)
         if let label = labels.first(where: { $0 >= classes }) {
-            throw batch.record.failure("has label \(label) where the classifier has \(classes) classes", remedy: "begin with initialize --from, --classes as many as the data has")
+            throw batch.record.failure("has label \(label) where the classifier has \(classes) classes", remedy: "begin with initialize --from and --classes, with as many classes as the data has")
         }
         return labels
     }

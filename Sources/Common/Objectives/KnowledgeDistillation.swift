@@ -31,7 +31,7 @@ public struct KnowledgeDistillation: Objective {
         let data = header.metadata.names("classes"), teacher = header.metadata.names("logit_classes")
         guard options[alpha] < 1 else { return teacher ?? data }
         if let data, let teacher, let difference = ClassDifference.text("the teacher", teacher, "the data", data) {
-            throw Failure(.data, difference, remedy: "take a teacher that was trained on these classes, as make finetune trains one")
+            throw Failure(.data, difference, remedy: "use a teacher that was trained on these classes, such as make finetune trains")
         }
         return data ?? teacher
     }

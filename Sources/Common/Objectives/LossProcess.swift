@@ -40,7 +40,7 @@ final class LossProcess: LossSource {
     func interim() throws -> [String: Tensor]? {
         guard program.header?.metadata[QueueState.key] == QueueState.anyTime else { return nil }
         let answer = try program.answer(TensorDocument(metadata: [QueueState.key: QueueState.wanted], tensors: [:]))
-        guard answer.metadata[QueueState.key] == "1" else { throw program.failure("answers a record that asks for its state with another one") }
+        guard answer.metadata[QueueState.key] == "1" else { throw program.failure("answered a request for its state with another record") }
         return answer.tensors
     }
 

@@ -53,7 +53,7 @@ struct InfoNCELoss: PairLoss {
     mutating func restore(_ document: TensorDocument, dimension: Int) throws {
         guard try TeacherStatistics(document, dimension: dimension).centre == nil else {
             throw document.failure(
-                "holds a queue of embeddings whose mean is taken off where --objective \(method) asks for others",
+                "holds a queue of embeddings with their mean subtracted where --objective \(method) needs them unchanged",
                 remedy: "begin a new queue without it")
         }
     }

@@ -89,7 +89,7 @@ public protocol Objective: SendableMetatype {
     mutating func interim() throws -> [String: Tensor]?
     /// Notes for the user; asked for after each step, each returned once.
     mutating func takeNotes() -> [String]
-    /// What to change where a student learns nothing, besides the learning rate: "take the teacher's mean off
+    /// What to change where a student learns nothing, besides the learning rate: "subtract the teacher's mean
     /// (--centre auto)".
     func remedies(_ report: StepReport) -> [String]
     /// The loss as an argument of `--loss`, where an external program may compute it; asked for after the last step.

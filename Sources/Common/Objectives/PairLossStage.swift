@@ -86,7 +86,7 @@ public struct PairLossStage {
         if let capacity = settings.options[QueueState.size], capacity != queue.capacity {
             throw document.failure(
                 "holds a queue of \(queue.capacity) rows where --queue-size asks for \(capacity)",
-                remedy: "leave out --queue-size to go on with it, or begin with weights alone, without their queue")
+                remedy: "leave out --queue-size to keep it, or begin with weights alone, without their queue")
         }
         try own.restore(document, dimension: queue.dimension)
         given = queue
@@ -114,7 +114,7 @@ public struct PairLossStage {
         if QueueState.isState(record) {
             guard isFirst, queue == nil else {
                 throw record.failure(
-                    "carries a queue where there is one already", remedy: isFirst ? "leave out --queue" : "a queue can only come first")
+                    "carries a second queue", remedy: isFirst ? "leave out --queue" : "a queue can only come first")
             }
             try setQueue(record)
             return nil
@@ -164,7 +164,7 @@ public struct PairLossStage {
         if let samples = settings.samples, queue.capacity >= samples {
             notes.append(
                 "the queue of \(queue.capacity) rows is not smaller than the data set of \(samples) images, "
-                    + "which so meet their own embeddings of an epoch ago; choose a smaller --queue-size")
+                    + "so images meet their own embeddings from an epoch ago; choose a smaller --queue-size")
         }
         var own = own
         notes += try own.begin({ try sample(record, teacher, queue) }, capacity: queue.capacity, isNew: given == nil)

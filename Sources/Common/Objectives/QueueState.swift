@@ -100,13 +100,13 @@ extension EmbeddingQueue {
     ///   - largest: the largest absolute value allowed.
     init(_ document: TensorDocument, _ name: String, rows length: Int?, option: String, largest: Float = .greatestFiniteMagnitude) throws {
         let rows = try document.tensor(name, .f32, shape: [nil, nil]), K = rows.shape[0]
-        guard K > 0, rows.shape[1] > 0 else { throw document.failure("has '\(name)' of shape \(rows.shape), which is none of a queue") }
+        guard K > 0, rows.shape[1] > 0 else { throw document.failure("has '\(name)' of shape \(rows.shape), which no queue has") }
         if let length, length != K {
-            throw document.failure("holds a queue of \(K) rows where --\(option) asks for \(length)", remedy: "give --\(option) \(K) to go on with it")
+            throw document.failure("holds a queue of \(K) rows where --\(option) asks for \(length)", remedy: "give --\(option) \(K) to keep it")
         }
         let values = try rows.floats()
         guard values.allSatisfy({ abs($0) <= largest }) else {
-            throw document.failure("has a number that is \(largest < 2 ? "none of a row of unit length" : "not finite") in '\(name)'")
+            throw document.failure("has a number that is \(largest < 2 ? "impossible in a row of unit length" : "not finite") in '\(name)'")
         }
         self.init(
             rows: values, dimension: rows.shape[1], position: try document.number("\(name).position", in: 0...K - 1), filled: try document.number("\(name).filled", in: 0...K))

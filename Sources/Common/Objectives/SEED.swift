@@ -130,7 +130,7 @@ public struct SEED: PairObjective {
         guard !pairs.isProgram else { return [] }
         var changes: [String] = []
         if report["centre"] == nil, let cosine = report["teacher_cosine"], cosine > TeacherStatistics.smallestMean * TeacherStatistics.smallestMean {
-            changes.append("take the teacher's mean off (--centre auto)")
+            changes.append("subtract the teacher's mean (--centre auto)")
         }
         if options[Self.teacherTemperature] != .auto { changes.append("find the teacher's temperature (--teacher-temperature auto)") }
         return changes
@@ -153,8 +153,8 @@ struct SEEDLoss: PairLoss {
         statistics = try TeacherStatistics(document, dimension: dimension)
         if statistics.centre != nil, centring == .none {
             throw document.failure(
-                "holds a queue of embeddings whose mean is taken off where --centre none asks for others",
-                remedy: "leave out --centre to go on with it, or begin a new queue without it")
+                "holds a queue of embeddings with their mean subtracted where --centre none needs them unchanged",
+                remedy: "leave out --centre to keep it, or begin a new queue without it")
         }
     }
 

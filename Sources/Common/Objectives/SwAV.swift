@@ -40,7 +40,7 @@ public struct SwAV: Objective {
     private static let usualPrototypes = 3000, usualQueue = 3840, fewestPrototypes = 2
     private static let prototypeSize = SizedOption(
         name: "prototypes", what: "prototypes", published: usualPrototypes, share: "a tenth", usual: { max(fewestPrototypes, min(usualPrototypes, $0 / 10)) },
-        tooMany: "most of them stay without an image")
+        tooMany: "most of them get no image")
     private static let queueSize = SizedOption(
         name: "swav-queue", what: "rows in the queue of each large crop", published: usualQueue, share: "half", usual: { min(usualQueue, $0 / 2) },
         tooMany: "each is in it more than once")

@@ -47,12 +47,12 @@ public final class TeacherProcess {
     private func check(_ answer: TensorDocument, of record: TensorDocument, N: Int) throws -> Tensor {
         for name in record.names where name != TeacherProcess.tensor {
             guard let own = answer.tensors[name] else {
-                if TeacherProcess.kept.contains(name) { throw answer.failure("has no '\(name)', which is to be passed on as it came; it has \(listed(answer.names, quote: ""))") }
+                if TeacherProcess.kept.contains(name) { throw answer.failure("has no '\(name)', which must be passed on unchanged; it has \(listed(answer.names, quote: ""))") }
                 continue
             }
             guard own == record.tensors[name] else {
                 throw answer.failure(
-                    "has another '\(name)' than the record that it answers", remedy: "each record is to be answered in turn, with what it holds passed on as it came")
+                    "has another '\(name)' than the record that it answers", remedy: "answer each record in turn, and pass on its contents unchanged")
             }
         }
         let rows = try answer.tensor(TeacherProcess.tensor, .f32, shape: [N, dimension])

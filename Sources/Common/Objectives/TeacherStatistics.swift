@@ -71,8 +71,8 @@ struct TeacherStatistics {
         let mean = unsafe rows.withUnsafeBufferPointer { unsafe SharedMean(of: $0, dimension: D) }
         mean.takeOff(&rows)
         centre = mean
-        return "the teacher's embeddings share a mean of length \(Progress.fixed(mean.length, 2)), which is taken off "
-            + "(--centre none leaves it, as published)"
+        return "the teacher's embeddings share a mean of length \(Progress.fixed(mean.length, 2)), which is subtracted "
+            + "(--centre none keeps it, as published)"
     }
 
     /// Estimates the temperature, or judges a given one.
@@ -92,7 +92,7 @@ struct TeacherStatistics {
         let cosine = unsafe rows.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } ?? 0
         guard cosine < 1 - 1e-6 else {
             if given == nil { temperature = Temperature.published }
-            return "the teacher's embeddings are all alike, and nothing can be learnt from them; look at the teacher and at its images"
+            return "the teacher's embeddings are all alike, and nothing can be learnt from them; check the teacher and its images"
         }
         let targets = unsafe rows.withUnsafeBufferPointer { unsafe TargetEntropy($0, dimension: D, capacity: capacity) }
         let percent = { (share: Double) in Progress.fixed(100 * share, share < 0.1 || share > 0.9 ? 1 : 0) + " %" }

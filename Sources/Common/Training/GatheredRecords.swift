@@ -43,7 +43,7 @@ public final class GatheredRecords: RecordSource {
         let ended = parts.indices.filter { parts[$0].record == nil }
         guard let record, ended.isEmpty else {
             guard ended.count == parts.count else {
-                throw Failure(.data, path: name, "ends on rank \(ended[0]) where it goes on on others", remedy: "every rank needs its part of the same stream")
+                throw Failure(.data, path: name, "ends on rank \(ended[0]) but continues on others", remedy: "every rank needs its part of the same stream")
             }
             return nil
         }

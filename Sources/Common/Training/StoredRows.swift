@@ -21,7 +21,7 @@ public enum StoredRows {
         var kept = TensorDocument(metadata: record.metadata)
         for name in further { _ = try record.tensor(name, .f32, shape: [nil, nil]) }
         for (name, rows) in embedded.tensors where record.tensors[name] == nil || further.contains(name) {
-            guard name != index, name != views else { throw record.failure("cannot have rows of the name '\(name)', which stored rows have for another tensor", remedy: "name them with --as") }
+            guard name != index, name != views else { throw record.failure("cannot have rows named '\(name)', a name that stored rows use for another tensor", remedy: "name them with --as") }
             kept.tensors[name] = isHalf ? try half(rows, name, record) : rows
         }
         kept.tensors[index] = try record.tensor(index, .i64, shape: [nil])
@@ -31,7 +31,7 @@ public enum StoredRows {
 
     private static func half(_ rows: Tensor, _ name: String, _ record: TensorDocument) throws -> Tensor {
         let half = try rows.converted(to: .f16)
-        guard try half.floats().allSatisfy(\.isFinite) else { throw record.failure("has numbers in '\(name)' that half precision does not hold", remedy: "leave out --half") }
+        guard try half.floats().allSatisfy(\.isFinite) else { throw record.failure("has numbers in '\(name)' that half precision cannot hold", remedy: "leave out --half") }
         return half
     }
 
@@ -39,7 +39,7 @@ public enum StoredRows {
     static func views(of record: TensorDocument) throws -> Tensor {
         let groups = try (0..<max(1, ImageViews.groupCount(record))).map { try record.tensor(ImageViews.name($0), .u8, shape: [nil, nil, nil, nil, 3]) }
         let N = groups[0].shape[0]
-        guard groups.allSatisfy({ $0.shape[0] == N }) else { throw record.failure("has other numbers of images in its groups of crops") }
+        guard groups.allSatisfy({ $0.shape[0] == N }) else { throw record.failure("has groups of crops with different numbers of images") }
         let numbers = try record.tensor(index, .i64, shape: [nil]).shape[0]
         guard numbers == N else { throw record.failure("has \(N) images and \(numbers) numbers in '\(index)'") }
         var hashes = [XXH64](repeating: XXH64(), count: N)
@@ -61,7 +61,7 @@ struct StoredRowsFile {
 
     init(_ path: String, images: String) throws {
         (reader, self.images) = (try StreamReader(path), images)
-        guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is no file of stored rows", remedy: "embed --rows makes one") }
+        guard reader.header.metadata["rows"] != nil else { throw Failure(.data, path: reader.name, "is not a file of stored rows", remedy: "embed --rows makes one") }
     }
 
     /// The header of the joined stream, equal to that after running the teacher.
@@ -115,7 +115,7 @@ public final class StoredRowsReader {
     ///
     /// - Throws: ``Failure`` `data` where the next rows are of other images or of other views of them.
     public func join(_ record: TensorDocument) throws -> TensorDocument {
-        guard let whole = try next(record) else { throw Failure(.data, path: reader.name, "ends where \(images) goes on", remedy: StoredRowsReader.remedy) }
+        guard let whole = try next(record) else { throw Failure(.data, path: reader.name, "ends before \(images) does", remedy: StoredRowsReader.remedy) }
         let index = try record.tensor(StoredRows.index, .i64, shape: [nil]), rows = hasParts ? try part(of: whole, index) : whole
         let own = try rows.tensor(StoredRows.index, .i64, shape: [nil])
         guard index.shape == own.shape else {
@@ -128,7 +128,7 @@ public final class StoredRowsReader {
         func hashes(_ tensor: Tensor) -> [UInt64] { unsafe tensor.withElements(as: UInt64.self) { unsafe Array($0) } }
         let seen = hashes(try rows.tensor(StoredRows.views, .u64, shape: [index.shape[0]])), views = hashes(try StoredRows.views(of: record))
         if let place = views.indices.first(where: { views[$0] != seen[$0] }) {
-            throw rows.failure("is of other views of image \(numbers[place]) than \(images) has", remedy: StoredRowsReader.remedy)
+            throw rows.failure("has other views of image \(numbers[place]) than \(images)", remedy: StoredRowsReader.remedy)
         }
         var joined = record
         for (name, tensor) in try file.rows(of: rows, images: index.shape[0]) {
@@ -164,7 +164,7 @@ public final class StoredRowsReader {
     public func finish() throws {
         // The stream resumed an epoch that had no batches left, so no rows were read.
         if isFirst, firstBatch > 0 { return }
-        if let rows = try reader.next() { throw rows.failure("is of images that \(images) does not have", remedy: StoredRowsReader.remedy) }
+        if let rows = try reader.next() { throw rows.failure("has images that \(images) does not have", remedy: StoredRowsReader.remedy) }
     }
 
     private static let remedy = StoredRowsFile.remedy

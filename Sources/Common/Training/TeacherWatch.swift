@@ -31,7 +31,7 @@ struct TeacherWatch {
         alike += 1
         guard alike == Self.batches else { return nil }
         isDone = true
-        return "the teacher's rows ('\(tensor)') are the same for all images of the first \(alike) batches, and nothing can be learnt from them; look at the teacher and at its images"
+        return "the teacher's rows ('\(tensor)') are the same for all images of the first \(alike) batches, and nothing can be learnt from them; check the teacher and its images"
     }
 
     private static func areAlike(_ values: UnsafeBufferPointer<Float>, _ D: Int) -> Bool {

@@ -83,7 +83,7 @@ public final class Trainer {
         recordsSeen = header.metadata.count(StreamHeader.firstBatch) ?? 0
         guard recordsSeen <= batchesDone else {
             throw Failure(
-                .data, "the stream begins with batch \(recordsSeen) of its epoch where batch \(batchesDone) is the next to be learnt",
+                .data, "the stream begins with batch \(recordsSeen) of its epoch where batch \(batchesDone) is next",
                 remedy: "give augment --resume the interim checkpoint of the training, or leave it out")
         }
         var objective = try options.method.init(options.methodOptions, options.facts(header))
@@ -94,7 +94,7 @@ public final class Trainer {
 
     /// The part of each batch that the stream has. It must be the part that this rank needs.
     private static func slice(_ header: StreamHeader, _ options: TrainingOptions) throws -> BatchSlice? {
-        if StreamShard(header) != nil { throw Failure(.data, "the stream has only a part of an epoch", remedy: "merge-shards puts the parts together; augment --fold has a part of the data as epochs of its own") }
+        if StreamShard(header) != nil { throw Failure(.data, "the stream has only a part of an epoch", remedy: "join the parts with merge-shards, or use augment --fold, which makes whole epochs of a part of the data") }
         let slice = BatchSlice(header)
         guard let ranks = options.ranks else {
             guard !BatchSlice.isTold(by: header) else { throw Failure(.data, "the stream has only a part of each batch", remedy: "leave out augment's --slice, or train with --mpi") }
@@ -166,7 +166,7 @@ public final class Trainer {
         guard loss.value.isFinite else {
             throw record.failure(
                 "the loss is \(loss.value) at epoch \(batch.epoch), step \(batch.step)",
-                remedy: "the last checkpoint stands; lower the learning rate or look at the record with inspect")
+                remedy: "the last checkpoint is intact; lower the learning rate or look at the record with inspect")
         }
         profile?.lap("loss")
         var gradients = loss.gradients
@@ -192,7 +192,7 @@ public final class Trainer {
         let norm = models.gradientNorm
         guard norm.isFinite else {
             throw record.failure(
-                "the gradient is not finite at epoch \(batch.epoch), step \(batch.step)", remedy: "the last checkpoint stands; lower the learning rate")
+                "the gradient is not finite at epoch \(batch.epoch), step \(batch.step)", remedy: "the last checkpoint is intact; lower the learning rate")
         }
         if let longest = options.longestGradient { models.clipGradients(norm: norm, to: longest) }
         let rate = options.schedule.rate(epoch: batch.epoch, step: batch.step, stepsPerEpoch: stepsPerEpoch)
@@ -314,7 +314,7 @@ public final class Trainer {
         guard state.isFinite else {
             throw Failure(
                 .data, "the network holds numbers that are not finite after epoch \(lastEpoch)",
-                remedy: "the last checkpoint stands; lower the learning rate")
+                remedy: "the last checkpoint is intact; lower the learning rate")
         }
         return state
     }
@@ -350,6 +350,6 @@ public final class Trainer {
         let example = wanted.enumerated().map { "\(max(1, $1.lowerBound))x\($0 == 0 ? 224 : 96)" }.joined(separator: " ")
         throw record.failure(
             "has \(views) view\(views == 1 ? "" : "s") of each image\(wanted.count > 1 ? " in group \(group)" : "") where --objective \(options.method.name) needs \(least)",
-            remedy: options.method.inputs.bags ? "make it with augment --bags, whose file neighbours writes" : wanted.count > 1 ? "give augment --crops such as '\(example)'" : "give augment --views \(least)")
+            remedy: options.method.inputs.bags ? "make it with augment --bags and the file that neighbours writes" : wanted.count > 1 ? "give augment --crops such as '\(example)'" : "give augment --views \(least)")
     }
 }

@@ -59,7 +59,7 @@ public struct TrainingOptions: Sendable {
             changes.append("lower the learning rate (--learning-rate \(rate > 0.03 && !(optimizer is LARS) ? 0.03 : Self.third(of: rate)))")
         }
         if warmUp == 0 { changes.append("warm up (--schedule smooth --warm-up 1)") }
-        return "begin again, and " + changes.joined(separator: ", or ")
+        return "start again, and " + changes.joined(separator: ", or ")
     }
 
     /// A rate below this is more likely too small than too large.

@@ -105,7 +105,7 @@ public struct TrainingState {
         let weights = try WeightsDocument.weights(in: document, path: path, network: network)
         try WeightsDocument.checkColours(weights.network, path: path)
         guard weights.network.trains else {
-            throw Failure(.data, path: path, "is a \(weights.network.name), which can be a teacher but not be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
+            throw Failure(.data, path: path, "is a \(weights.network.name), which can be a teacher but cannot be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
         }
         self.init(weights, provenance: Provenance(text: document.metadata["provenance"] ?? ""))
         self.method = document.metadata["objective"]
@@ -150,14 +150,14 @@ public struct TrainingState {
         let student = try WeightsDocument.network(in: outline, path: path, network: network)
         if let other = outline.metadata["objective"], other != method.name {
             throw Failure(
-                .data, path: path, "is of a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is asked for",
-                remedy: "go on with --objective \(other.printableLine(limit: 40)), or begin with its trunk and a head of this method: initialize --from FILE --head …")
+                .data, path: path, "belongs to a training by \(other.printableLine(limit: 40)) where --objective \(method.name) is given",
+                remedy: "resume with --objective \(other.printableLine(limit: 40)), or begin with its trunk and a head of this method: initialize --from FILE --head …")
         }
         let before = outline.metadata["optimizer"] ?? OptimizerName.sgd.rawValue
         if before != optimizer.name.rawValue, outline.tensors.contains(where: { $0.name.hasPrefix(prefix(.momentum)) }) {
             throw Failure(
-                .data, path: path, "is of a training with --optimizer \(before.printableLine(limit: 40)) where \(optimizer.name.rawValue) is asked for",
-                remedy: "go on with --optimizer \(before.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
+                .data, path: path, "belongs to a training with --optimizer \(before.printableLine(limit: 40)) where \(optimizer.name.rawValue) is given",
+                remedy: "resume with --optimizer \(before.printableLine(limit: 40)), or begin with its weights alone, which convert-weights writes")
         }
         for model in others where outline.tensors.contains(where: { $0.name.hasPrefix(prefix(model)) }) {
             try WeightsDocument.check(model.network(beside: student), in: outline, path: path, prefix: prefix(model))

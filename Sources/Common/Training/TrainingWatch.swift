@@ -112,7 +112,7 @@ public struct TrainingWatch {
     /// - Throws: ``Failure`` `data` for a tensor that cannot be a ``tensor``.
     static func check(_ tensor: TensorOutline, path: String) throws {
         guard tensor.dtype == .f64, tensor.shape.count == 2, tensor.shape[1] == columns, 1...1 << 30 ~= tensor.shape[0] else {
-            throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which is of no interim checkpoint", remedy: "remove it; the epoch begins anew without it")
+            throw Failure(.data, path: path, "holds '\(tensor.name)' of shape \(tensor.shape), which no interim checkpoint has", remedy: "remove it; the epoch then starts again")
         }
     }
 
@@ -214,7 +214,7 @@ public struct TrainingWatch {
         let also = !hasTeacher || report["teacher_cosine"] == nil ? "" : ", the teacher's \(Progress.fixed(1 - teacher, 3))"
         let text =
             "the student's embeddings are all alike at epoch \(report.epoch), step \(report.step) (mean cosine of two: \(Progress.fixed(1 - student, 3))\(also)), "
-            + "and it learns next to nothing"
+            + "and it learns almost nothing"
         notes.append((text, report))
     }
 
@@ -247,7 +247,7 @@ public struct TrainingWatch {
             guard last.total > Self.firstDivergent, now > Self.nothing * most else { return }
         }
         let text =
-            "KL has not fallen in epoch \(last.report.epoch): \(Progress.fixed(now, 3)) at its end, \(Progress.fixed(before, 3)) at the end of the one before, "
+            "KL did not fall in epoch \(last.report.epoch): \(Progress.fixed(now, 3)) at its end, \(Progress.fixed(before, 3)) at the end of the previous one, "
             + "\(Progress.fixed(largest, 3)) for a student that knows nothing"
         notes.append((text, last.report))
     }

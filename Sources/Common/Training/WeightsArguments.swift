@@ -23,7 +23,7 @@ public struct WeightsArguments: ParsableArguments {
     public func validate() throws {
         _ = try pixels()
         if let head, Head(text: head) == nil, !Head.names.contains(head) { throw ValidationError("--head '\(head)' is neither layers nor a paper's head; \(Head.remedy(head))") }
-        if let definition, network == nil, definition != .torchvision { throw ValidationError("--definition \(definition.rawValue) is of a network; name one with --network") }
+        if let definition, network == nil, definition != .torchvision { throw ValidationError("--definition \(definition.rawValue) applies to a network; name one with --network") }
     }
 
     /// The first option that was given.

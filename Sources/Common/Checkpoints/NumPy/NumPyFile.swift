@@ -29,13 +29,13 @@ public struct NumPyFile {
             guard member.hasSuffix(".npy") else { continue }
             let name = String(member.dropLast(4)), count = try members.archive.read(into: &start)
             guard let header = NumPyHeader(Array(start[..<count])) else {
-                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "is no array of numbers in this machine's order", remedy: "save arrays of floats or integers")
+                throw Failure(.data, path: path, location: "member \(member.printableLine(limit: 80))", "is not an array of numbers in this machine's byte order", remedy: "save arrays of floats or integers")
             }
             headers[name] = header
             let bytes = header.shape.reduce(header.dtype.size, *)
             total += bytes
             guard headers.count <= Limits.checkpoint.tensorCount, total <= Limits.checkpoint.documentBytes, total <= Self.mostRatio * size + 1 << 26 else {
-                throw Failure(.data, path: path, "would have \(total) bytes of arrays in a file of \(size)", remedy: "the file is damaged, or not what it says")
+                throw Failure(.data, path: path, "would have \(total) bytes of arrays in a file of \(size)", remedy: "the file is damaged, or not what it claims to be")
             }
             tensors.append(TensorOutline(name: name, dtype: header.dtype, shape: header.shape, byteCount: bytes))
         }

@@ -59,7 +59,7 @@ public struct TorchFile {
         // Tensors may share a storage, as tied weights do, but not hundreds of them.
         let total = wanted.values.joined().reduce(0.0) { $0 + Double($1.reference.count * $1.reference.dtype.size) }
         guard total <= Double(Self.mostShares) * Double(container.size) else {
-            throw Failure(.data, path: path, "would have tensors of \(Int(min(total, 1e18))) bytes in a file of \(container.size)", remedy: "the file is damaged, or not what it says")
+            throw Failure(.data, path: path, "would have tensors of \(Int(min(total, 1e18))) bytes in a file of \(container.size)", remedy: "the file is damaged, or not what it claims to be")
         }
         var document = TensorDocument()
         for (key, tensors) in wanted {

@@ -48,9 +48,9 @@ struct TorchLegacy {
         // The magic number exceeds the machine's integers. Its bytes have been compared already.
         _ = try Unpickler.value(bytes, memory, names: names)
         guard try Unpickler.value(bytes, memory, names: names).int == 1001 else { throw bytes.failure("is of another version than 1001 of torch.save's older format") }
-        guard case .dictionary(let machine) = try Unpickler.value(bytes, memory, names: names) else { throw bytes.failure("does not say what machine it is of") }
+        guard case .dictionary(let machine) = try Unpickler.value(bytes, memory, names: names) else { throw bytes.failure("does not say what kind of machine wrote it") }
         for (key, value) in machine.entries where key.string == "little_endian" && value.int == 0 {
-            throw bytes.failure("has numbers with their bytes in another order than this machine's", remedy: nil)
+            throw bytes.failure("has numbers in another byte order than this machine's", remedy: nil)
         }
         root = try Unpickler.value(bytes, memory, names: names)
         guard let keys = try Unpickler.value(bytes, memory, names: names).elements else { throw bytes.failure("has no list of storages") }

@@ -26,7 +26,7 @@ struct TorchZip {
         do {
             try self.init(checked: path)
         } catch let failure as Failure where failure.what.contains("bad CRC") && failure.what.contains("should be 0x0") {
-            throw Failure(failure.kind, path: path, "has no checksums, as torch.serialization.set_crc32_options(False) leaves them out", remedy: "save it once more with them")
+            throw Failure(failure.kind, path: path, "has no checksums, as torch.serialization.set_crc32_options(False) leaves them out", remedy: "save it again with checksums")
         }
     }
 
@@ -41,7 +41,7 @@ struct TorchZip {
                 pickle = (String(name.dropLast("data.pkl".count)), try TorchZip.bytes(members.archive, path: path, most: min(TorchZip.mostPickle, max(size, 1 << 16)), name))
             } else if name.hasSuffix("/byteorder") {
                 let order = try TorchZip.bytes(members.archive, path: path, most: 16, name)
-                guard order.starts(with: "little".utf8) else { throw Failure(.data, path: path, "has numbers with their bytes in another order than this machine's") }
+                guard order.starts(with: "little".utf8) else { throw Failure(.data, path: path, "has numbers in another byte order than this machine's") }
             }
         }
         guard let pickle else { throw Failure(.data, path: path, "is a zip archive without the data.pkl of torch.save") }

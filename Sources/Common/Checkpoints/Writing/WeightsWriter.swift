@@ -33,7 +33,7 @@ public struct WeightsWriter {
         }
         let head = self.weights.network.head
         var notes = counterpart.note.map { ["for \(target): \($0)"] } ?? []
-        if format != .safetensors, format != .onnx, !head.isToldByTensors { notes.append("the file does not tell all of the head, which is \(head.text)") }
+        if format != .safetensors, format != .onnx, !head.isToldByTensors { notes.append("the file does not record the whole head, which is \(head.text)") }
         if [.torch, .pickle].contains(format) { notes += try Self.untold(self.weights.network, tensors(half: false, input: path).map(\.outline.name)) }
         note = notes.isEmpty ? nil : notes.joined(separator: "; ")
     }
@@ -44,9 +44,9 @@ public struct WeightsWriter {
         let facts = LayoutMatch(names)?.facts ?? [:]
         var notes: [String] = []
         let pixels = facts["pixels"].flatMap { Pixels(text: $0) } ?? .imageNet
-        if network.channels == 3, network.pixels != pixels { notes.append("the file does not tell how bytes become numbers: \(network.pixels.text) (--mean, --deviation)") }
+        if network.channels == 3, network.pixels != pixels { notes.append("the file does not record how bytes become numbers: \(network.pixels.text) (--mean, --deviation)") }
         if let positions = network.positions, (facts["positions"].flatMap { PositionGrid.Interpolation(rawValue: $0) } ?? .plain) != positions.interpolation {
-            notes.append("the file does not tell how its position embeddings are brought to other sizes of images: \(positions.interpolation.rawValue); *.safetensors does")
+            notes.append("the file does not record how its position embeddings are resized for other image sizes: \(positions.interpolation.rawValue); *.safetensors does")
         }
         return notes
     }
