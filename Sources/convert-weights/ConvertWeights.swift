@@ -45,7 +45,7 @@ struct ConvertWeights: Tool {
         for input in inputs { try checkFiles(outputs: ["-o": output], inputs: ["the input": input]) }
         guard inputs.filter({ $0 == OutputFile.standard }).count < 2 else { throw ValidationError("standard input is given twice; name a file") }
         guard !average || inputs.count > 1 else { throw ValidationError("--average takes two inputs or more") }
-        guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is none of \(WeightsWriter.targets.joined(separator: ", "))") }
+        guard WeightsWriter.targets.contains(names) else { throw ValidationError("--names '\(names)' is not one of \(WeightsWriter.targets.joined(separator: ", "))") }
         try checkOption("--project", project, in: 1...65536)
         guard !backbone || project == nil else { throw ValidationError("--backbone leaves out the head that --project makes; give one of them") }
         guard !prototypes || !(average || backbone || project != nil) else { throw ValidationError("--prototypes goes with one checkpoint and its head; leave out --average, --backbone and --project") }
@@ -106,7 +106,7 @@ struct ConvertWeights: Tool {
                 provenance.lines += Provenance(text: other.metadata["provenance"] ?? "").lines.filter { !provenance.lines.contains($0) }
             }
             weights = mean.weights()
-            told = "mean of \(inputs.count) networks, of their running statistics too; the first is \(told)"
+            told = "mean of \(inputs.count) networks, including their running statistics; the first is \(told)"
         }
         if let rows = file.prototypes {
             weights = try scored(weights, rows)

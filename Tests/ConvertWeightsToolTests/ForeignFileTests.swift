@@ -33,7 +33,7 @@ import Testing
             """)
         let guess = try place.run("embed --weights g.pth --as z --drop images v -o guess")
         #expect(try guess.status == 0 && same("own", "told") && !same("own", "guess"))
-        #expect(try place.run("convert-weights w.safetensors -q -o w.pth; convert-weights w.pth -o y.safetensors").error.contains("with a head of 32, 16 and rectifiers between, which its tensors do not tell (--head)"))
+        #expect(try place.run("convert-weights w.safetensors -q -o w.pth; convert-weights w.pth -o y.safetensors").error.contains("with a head of 32, 16 and ReLUs between, an assumption that its tensors do not confirm (--head)"))
         // Not for our own file, which states this, nor for a single layer.
         #expect(try !place.run("convert-weights w.safetensors --head 'linear 32, relu, linear 16' -o y.safetensors").error.contains("rectifiers"))
         for (head, status, words) in [("linear 9, relu, linear 16", 65, "'fc.0.weight' is [32, 128]"), ("moco-v2", 65, "is [32"), ("Moco-v2", 64, "did you mean moco-v2?"), ("none", 64, "convert-weights --backbone")] {
@@ -104,7 +104,7 @@ import Testing
         try place.perform("convert-weights w.safetensors -q -o w.pth; convert-weights w.safetensors -q -o w.onnx")
         for (command, words) in [
             ("convert-weights page.pth -o no", "page.pth: is text, not a file of tensors"), ("convert-weights w.onnx -o no", "is an ONNX file, whose tensors are not read"),
-            ("cat w.pth | convert-weights - -o no", "it can only be read from a regular file, not from a pipe; name a file"), ("convert-weights w.safetensors -o no.npz", "'no.npz' ends in .npz, which is not written"),
+            ("cat w.pth | convert-weights - -o no", "it can only be read from a regular file, not from a pipe; name a file"), ("convert-weights w.safetensors -o no.npz", "'no.npz' ends in .npz, which cannot be written"),
         ] {
             let result = try place.run(command)
             #expect(result.status != 0 && result.lines.count == 1 && result.error.contains(words) && !place.exists("no"), "\(result.error)")

@@ -28,7 +28,7 @@ import Testing
         #expect(z.count == 432 && z.indices.allSatisfy { z[$0] == Float((Double(x[$0]) + Double(y[$0])) / 2) })
         #expect(mean.metadata["provenance"]?.contains("--seed 7") == true && mean.metadata["provenance"]?.hasSuffix("--average") == true)
         let told = try place.run("convert-weights a b --average -o mean")
-        #expect(told.status == 0 && told.error.contains("mean of 2 networks, of their running statistics too; the first is torchvision's names: tiny-resnet10"), "\(told.error)")
+        #expect(told.status == 0 && told.error.contains("mean of 2 networks, including their running statistics; the first is torchvision's names: tiny-resnet10"), "\(told.error)")
         try expectRefused("convert-weights a c --average -o out", 65, "c: is of the network tiny-resnet18 where a is of the network tiny-resnet10")
         try place.perform("convert-weights b --mean 0.5 --deviation 0.5 -q -o d; convert-weights a --project 16 -q -o e")
         try expectRefused("convert-weights a d --average -o out", 65, "d: is for pixels of RGB / 255, mean 0.5 0.5 0.5, deviation 0.5 0.5 0.5 where a is")
@@ -38,9 +38,9 @@ import Testing
 
     @Test(arguments: [
         ("w w -o out", "2 inputs are given where one is expected; give --average to write their mean"), ("w --average -o out", "--average takes two inputs or more"), ("- - --average -o out", "standard input is given twice"),
-        ("w --names mmcv -o out", "--names 'mmcv' is none of torchvision, timm, seed, detectron2, mmdetection"), ("w --fold -o out", "--fold goes with *.onnx"),
+        ("w --names mmcv -o out", "--names 'mmcv' is not one of torchvision, timm, seed, detectron2, mmdetection"), ("w --fold -o out", "--fold goes with *.onnx"),
         ("w --names detectron2 -o out", "--names detectron2 goes with *.pkl or *.pth"), ("w -o out.pkl", "--names torchvision goes with"), ("w --names timm -o out.onnx", "--names timm goes with"),
-        ("w --names timm -o out", "timm has no tiny-resnet10: no network of this function is known of it"), ("w v --average -o v", "would replace the input"),
+        ("w --names timm -o out", "timm has no tiny-resnet10: it has no known network of the same function"), ("w v --average -o v", "would replace the input"),
     ])
     func `what does not go together is 64 and nothing is written`(line: String, words: String) throws {
         try place.perform("initialize --network tiny-resnet10 -q -o w; cp w v")

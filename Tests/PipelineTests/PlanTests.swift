@@ -104,7 +104,7 @@ struct PlanTests {
         // Options that the number of images cannot fill.
         let many = try remarks("NAME=a METHOD=swav BATCH=32 STUDENT_OPTIONS=--prototypes\\\\ 1000\\\\ --swav-queue\\\\ 500")
         #expect(many.contains("swav: STUDENT_OPTIONS: --prototypes 1000 is more than the 96 images: most of them get no image; take 9 or less") && many.contains { $0.contains("--swav-queue 500 is more than the 96 images") })
-        #expect(try remarks("NAME=a METHOD=compress-1q BATCH=32").contains("compress-1q: there are 96 anchors, one for each of the 96 images (QUEUE takes another number)"))
+        #expect(try remarks("NAME=a METHOD=compress-1q BATCH=32").contains("compress-1q: there are 96 anchors, one for each of the 96 images (QUEUE sets another number)"))
         // A name that nearly matches an existing run.
         try place.run("for n in photos a b7; do mkdir -p runs/$n; touch runs/$n/settings; done")
         let plain = "BATCH=32 QUEUE=64 "

@@ -98,7 +98,7 @@ struct TeacherTests {
         let records = try stream(place, "in", shift: 1.5, sample: sample)
         let result = try place.run("queue-loss --queue-size \(K) --teacher-temperature auto --queue q in -o out")
         let kept = try #require(try DocumentFile.read(place.path("q")).tensors["temperature"]).withElements(as: Double.self) { $0[0] }
-        #expect(result.error.contains("queue-loss: the teacher's temperature is \(kept): by its first 300 embeddings the targets then have 67 % of the largest entropy"), "\(result.error)")
+        #expect(result.error.contains("queue-loss: the teacher's temperature is \(kept): according to its first 300 embeddings, the targets then have 67 % of the largest entropy"), "\(result.error)")
         #expect(try place.read("out").records.map { $0.tensors["loss"] } == losses(records, without: mean(sample), kept))
         // The same result as with the reported number as an option.
         try #require(try place.run("queue-loss --queue-size \(K) --teacher-temperature \(kept) -q in -o told").status == 0)
@@ -211,7 +211,7 @@ struct TeacherTests {
         for (options, lines) in [("", 1), ("--teacher-temperature auto", 2)] {
             let result = try place.run("queue-loss --queue-size \(K) \(options) in -o out")
             #expect(result.status == 0 && result.lines.count == lines, "\(result.error)")
-            #expect(lines == 1 || result.error.contains("31 embeddings are too few to find a temperature for; it is 0.01, as published"))
+            #expect(lines == 1 || result.error.contains("31 embeddings are too few to find a temperature; it is 0.01, as published"))
             #expect(try place.read("out").records == place.read("published").records)
         }
     }

@@ -113,7 +113,7 @@ struct TrainingWatchTests {
     }
 
     @Test func `an epoch whose batches have one image each is told once`() {
-        #expect(notes(hasTeacher: true, images: 1, []) == ["each batch of epoch 0 has one image: there is no other to compare it with, and batch norm normalises it by itself; give larger batches (augment --batch 64)"])
+        #expect(notes(hasTeacher: true, images: 1, []) == ["each batch of epoch 0 has one image: there is no other to compare it with, and batch norm normalizes it by itself; use larger batches (augment --batch 64)"])
         #expect(notes(hasTeacher: true, images: 2, []).isEmpty)
     }
 

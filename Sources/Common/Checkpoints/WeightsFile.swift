@@ -101,7 +101,7 @@ public struct WeightsFile {
         }
         if let (prefix, network) = likely(outline, path) {
             return Failure(
-                .data, path: path, "has no network where one is looked for; under '\(prefix.printableLine(limit: 120))' there is a \(network.name)",
+                .data, path: path, "has no network in the usual places; under '\(prefix.printableLine(limit: 120))' there is a \(network.name)",
                 remedy: "extract the network with convert-weights --prefix '\(prefix.printableLine(limit: 120))'")
         }
         // The error says what is missing.
@@ -165,7 +165,7 @@ public struct WeightsFile {
         var text = match.layout + (match.prefix.isEmpty ? "" : ", \(match.prefix.printableLine(limit: 80))")
         // For layouts of papers the head is known.
         let isGuess = match.isPlain && !isHeadTold && network.head.layers.contains(.relu)
-        text += ": \(network.name) \(head)\(isGuess ? " and rectifiers between, which its tensors do not tell (--head)" : ""); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
+        text += ": \(network.name) \(head)\(isGuess ? " and ReLUs between, an assumption that its tensors do not confirm (--head)" : ""); \(own.count) of \(expected) tensors, \(Progress.fixed(Double(values) / 1e6, 1)) M values"
         // The first components identify what is left out.
         var others: [String] = []
         for name in match.leftOut {

@@ -62,7 +62,7 @@ struct AnchorMemory {
         if let there = queues[queue] {
             guard there.dimension == D else {
                 throw batch.record.failure(
-                    "has rows of \(D) numbers where the queue has rows of \(there.dimension)", remedy: "the queue is of another network; begin with the student's weights alone")
+                    "has rows of \(D) numbers where the queue has rows of \(there.dimension)", remedy: "the queue belongs to another network; begin with the student's weights alone")
             }
             return
         }

@@ -32,7 +32,7 @@ public struct FeatureMSE: Objective {
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let rows = outputs[Self.projection]
-        let teacher = try batch.teacher(.features, width: (rows.D, "the projection is to another teacher's; begin with the student's weights alone, or give --\(SimReg.width.name)"))
+        let teacher = try batch.teacher(.features, width: (rows.D, "the projection belongs to another teacher; begin with the student's weights alone, or give --\(SimReg.width.name)"))
         guard rows.values.allSatisfy(\.isFinite) else { return .notFinite }
         var sum = 0.0, gradient = rows.values
         let count = Double(max(1, rows.values.count)), factor = Float(2 / count)

@@ -56,7 +56,7 @@ public struct QueueKL: Objective {
         var queue = try self.queue ?? EmbeddingQueue(ofZeros: given ?? LightlyTrain.rows(samples), dimension: D, option: Self.queue.name)
         self.queue = nil  // Keep a single owner, so that the mutation does not copy it.
         guard queue.dimension == D else {
-            throw batch.record.failure("has rows of \(D) numbers where the queue has rows of \(queue.dimension)", remedy: "the queue is of another network; begin with the student's weights alone")
+            throw batch.record.failure("has rows of \(D) numbers where the queue has rows of \(queue.dimension)", remedy: "the queue belongs to another network; begin with the student's weights alone")
         }
         // If the batch is larger than the queue, only its first rows enter.
         let entering = teacher.values.prefix(queue.capacity * D)

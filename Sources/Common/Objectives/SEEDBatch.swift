@@ -28,7 +28,7 @@ public struct SEEDBatch: Objective {
     }
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
-        let rows = NormalizedRows(outputs[Self.student]), remedy = "make a student with initialize --embedding and the teacher's number"
+        let rows = NormalizedRows(outputs[Self.student]), remedy = "make a student with initialize --embedding and the teacher's width"
         let teacher = NormalizedRows(try batch.teacher(.embedding, width: (rows.D, remedy)))
         guard rows.areFinite else { return .notFinite }
         let values = anchorLoss.evaluate(rows, anchors: teacher.values, teacher, anchors: teacher.values)

@@ -58,7 +58,7 @@ public struct SimReg: Objective {
 
     public mutating func loss(_ outputs: Outputs, _ batch: Batch) throws -> Loss {
         let rows = NormalizedRows(outputs[regressionPass])
-        let teacher = try batch.teacher(.features, width: (rows.D, "the regressor is another teacher's; begin with the student's weights alone, or give --\(Self.width.name)"))
+        let teacher = try batch.teacher(.features, width: (rows.D, "the regressor belongs to another teacher; begin with the student's weights alone, or give --\(Self.width.name)"))
         guard rows.areFinite else { return .notFinite }
         let regression = RowRegression(rows, on: NormalizedRows(teacher))
         return Loss(

@@ -23,7 +23,7 @@ public struct SizedOption: Sendable {
     ///   - option: how the count was or can be requested: "--prototypes".
     public func remark(given: Int?, images: Int, as option: String) -> String? {
         let usual = usual(images)
-        guard let given else { return usual < published ? "there are \(usual) \(what), \(share) of the \(images) images (\(option) takes another number)" : nil }
+        guard let given else { return usual < published ? "there are \(usual) \(what), \(share) of the \(images) images (\(option) sets another number)" : nil }
         return given > images ? "\(option) \(given) is more than the \(images) images: \(tooMany); take \(usual) or less" : nil
     }
 }

@@ -87,7 +87,7 @@ struct TeacherStatistics {
         guard count >= TeacherSample.fewest else {
             if given == nil { temperature = Temperature.published }
             return given == nil
-                ? "\(count) embeddings are too few to find a temperature for; it is \(Temperature.published), as published" : nil
+                ? "\(count) embeddings are too few to find a temperature; it is \(Temperature.published), as published" : nil
         }
         let cosine = unsafe rows.withUnsafeBufferPointer { unsafe MeanCosine.of($0, dimension: D) } ?? 0
         guard cosine < 1 - 1e-6 else {
@@ -100,7 +100,7 @@ struct TeacherStatistics {
         let share = targets.share(at: given ?? found)
         guard let given else {
             temperature = found
-            return "the teacher's temperature is \(found): by its first \(count) embeddings the targets then have \(percent(share)) of the largest entropy, ln(K+1)"
+            return "the teacher's temperature is \(found): according to its first \(count) embeddings, the targets then have \(percent(share)) of the largest entropy, ln(K+1)"
         }
         guard !Self.useful.contains(share) else { return nil }
         return "at the teacher's temperature of \(given) the targets are all but \(share < 0.5 ? "one-hot" : "uniform"): they have "

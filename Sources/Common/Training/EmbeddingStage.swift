@@ -73,7 +73,7 @@ public final class EmbeddingStage {
         self.weights = statistics == .batch && kind == .features ? weights.withoutHead : weights
         self.statistics = statistics
         if statistics == .batch, self.weights.network.statistics.isEmpty {
-            throw Failure(.usage, path: path, "\(weights.network.name) has no batch norm, and nothing to normalize by a batch's statistics", remedy: "leave that out")
+            throw Failure(.usage, path: path, "\(weights.network.name) has no batch norm, so there is nothing to normalize by a batch's statistics", remedy: "leave out --batch-statistics")
         }
         network = weights.network
         try WeightsDocument.checkColours(network, path: path)

@@ -41,7 +41,7 @@ extension Profile {
         let blank = String(repeating: " ", count: widths.0 + 2 + widths.1)
         var lines = [
             "\(batches) batches, \(images) images in \(Progress.duration(seconds)) on \(Parallel.threads) "
-                + "thread\(Parallel.threads == 1 ? "" : "s"); what a batch takes:",
+                + "thread\(Parallel.threads == 1 ? "" : "s"); per batch:",
             blank + passes.map { Self.right(["forward", "to data", "to weights"][$0.rawValue], 14) + "     " }.joined(),
             blank + passes.map { _ in Self.right("ms", 10) + Self.right("GFLOP/s", 9) }.joined() + Self.right("share", 9),
         ]
@@ -57,7 +57,7 @@ extension Profile {
             Self.left("all", widths.0 + 2) + Self.left("", widths.1) + Self.right(milliseconds(seconds), 10)
                 + String(repeating: " ", count: 19 * passes.count - 10) + share(seconds))
         lines.append("GFLOP/s are those of the direct algorithm: Winograd's takes fewer, so its rate may lie above what the machine can do")
-        if passes.count > 1 { lines.append("where there is no time to data, both gradients are made at once and counted under weights; the first layer needs none to data") }
+        if passes.count > 1 { lines.append("where the time to data is empty, both gradients are computed at once and counted under weights; the first layer needs none to data") }
         return lines.joined(separator: "\n")
     }
 

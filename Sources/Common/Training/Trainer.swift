@@ -229,7 +229,7 @@ public final class Trainer {
         let cut = BatchCut(places: places, broken: broken, groups: options.batchGroups)
         if let slice {
             let own = cut.images(of: BatchSlice.groups(of: slice.rank, ranks: slice.ranks, in: cut.groups)).count
-            guard own == here else { throw record.failure("has \(here) images where rank \(slice.rank) has \(own) of the \(cut.N) of its batch") }
+            guard own == here else { throw record.failure("has \(here) images where rank \(slice.rank) has \(own) of the \(cut.N) images of its batch") }
         }
         return cut
     }

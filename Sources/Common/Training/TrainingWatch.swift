@@ -221,7 +221,7 @@ public struct TrainingWatch {
     private mutating func tellSingleImages(_ report: StepReport) {
         guard !hasToldSingle, steps.allSatisfy({ $0.images == 1 }) else { return }
         hasToldSingle = true
-        notes.append(("each batch of epoch \(report.epoch) has one image: there is no other to compare it with, and batch norm normalises it by itself; give larger batches (augment --batch 64)", nil))
+        notes.append(("each batch of epoch \(report.epoch) has one image: there is no other to compare it with, and batch norm normalizes it by itself; use larger batches (augment --batch 64)", nil))
     }
 
     /// Compares the epoch with the previous one. The divergence of an epoch is that of its last quarter.

@@ -132,7 +132,7 @@ extension TargetNames {
             if network.name.hasPrefix("mobilenet-v3") { return .none("its MobileNetV3 has 1e-5 for epsilon in its batch norms where this one has 1e-3") }
             if network.name.hasPrefix("resnet50-w") { return .none("it has no ResNet whose stem and block outputs are wider") }
             if network.name.hasPrefix("vit-") || network.name.hasPrefix("dinov2-") { return Layout.timmTransformer(network) }
-            return .none("no network of this function is known of it")
+            return .none("it has no known network of the same function")
         }
         let widths = network.head.widths, classes = network.head.layers.count == 1 ? widths.first ?? 0 : 0
         var note = "timm.create_model('\(model.name)', num_classes=\(classes)"

@@ -86,9 +86,9 @@ extension Layout {
     /// timm's model of a vision transformer, whose names are ours.
     static func timmTransformer(_ network: Network) -> TargetNames.Match {
         let isDINOv2 = network.name.hasPrefix("dinov2-"), words = network.name.split(separator: "-").dropFirst().map(String.init), patch = isDINOv2 ? "14" : words.last ?? ""
-        guard isDINOv2 || words.count == 2 else { return .none("no network of this function is known of it") }
+        guard isDINOv2 || words.count == 2 else { return .none("it has no known network of the same function") }
         guard !network.parameters.contains(where: { $0.name == "register_tokens" }) else {
-            return .none("of its networks with registers the class token has no position embedding, which here is a tensor of its own")
+            return .none("in its networks with registers the class token has no position embedding, which is a separate tensor here")
         }
         let model = "vit_\(words[0])_patch\(patch)_\(isDINOv2 ? "dinov2" : "224")", size = (network.positions?.side ?? 0) * (Int(patch) ?? 0)
         let classes = network.head.layers.count == 1 ? network.head.widths.first ?? 0 : 0

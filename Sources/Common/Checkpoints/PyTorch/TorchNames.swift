@@ -53,7 +53,7 @@ struct TorchNames: PickleNames {
         let isUntyped = type.name == "UntypedStorage" || type.name == "_UntypedStorage"
         let dtype = Self.types[type.name]
         guard isUntyped || dtype != nil else {
-            throw Failure(.data, path: path, "has numbers of the type \(type.text.printableLine(limit: 80)), which is not read", remedy: "convert the tensors to float32")
+            throw Failure(.data, path: path, "has numbers of the type \(type.text.printableLine(limit: 80)), which is not supported", remedy: "convert the tensors to float32")
         }
         storages.elementSizes[key] = dtype?.size ?? 1
         // In the legacy format a storage may be a part of another: its key, its start, its number of elements.
@@ -98,7 +98,7 @@ struct TorchNames: PickleNames {
             !sizes.contains(nil), !steps.contains(nil)
         else { return nil }
         guard let dtype = type.flatMap({ $0.name.flatMap { Self.types[$0.name] } }) ?? storage.dtype else {
-            throw Failure(.data, path: path, "has a tensor of a type that is not read", remedy: "convert the tensors to float32")
+            throw Failure(.data, path: path, "has a tensor of a type that is not supported", remedy: "convert the tensors to float32")
         }
         return .tensor(TensorReference(storage: storage, dtype: dtype, offset: offset, shape: sizes.compactMap { $0 }, strides: steps.compactMap { $0 }))
     }

@@ -13,7 +13,7 @@ public enum WeightsFormat: String, Sendable {
     public static func check(_ path: String) throws {
         let others = [".npz", ".npy", ".bin", ".h5", ".ckpt", ".tflite", ".gguf", ".xml", ".tar", ".zip", ".json"]
         guard let ending = others.first(where: path.lowercased().hasSuffix) else { return }
-        throw Failure(.usage, "'\(path.printableLine(limit: 80))' ends in \(ending), which is not written", remedy: "name a file *.safetensors, *.safetensors.zst, *.pth, *.pkl or *.onnx")
+        throw Failure(.usage, "'\(path.printableLine(limit: 80))' ends in \(ending), which cannot be written", remedy: "name a file *.safetensors, *.safetensors.zst, *.pth, *.pkl or *.onnx")
     }
 
     /// Any other extension selects safetensors.
