@@ -48,6 +48,6 @@ struct ViewStream {
             for (place, view) in row.views.enumerated() { numbers.append(try pictures.add("view \(row.image) \(place)") { try thumbnails.make(view, size: Self.size) }) }
             parts.append(PictureRow.views("image \(row.image)", numbers))
         }
-        return "<p>A row is an image, as augmentation changed it, over a few epochs.</p>\n\(parts)"
+        return "<p>Each row shows the augmented views of an image over a few epochs.</p>\n\(parts)"
     }
 }
