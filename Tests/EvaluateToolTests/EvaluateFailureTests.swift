@@ -101,7 +101,7 @@ struct EvaluateFailureTests {
         try place.stream("wrong", dimension: 9)
         try expect(place, status: 65, "'features' has 8 dimensions, but wrong has 9")
         try place.stream("wrong") { number, record in if number == 1 { record.tensors["features"] = Tensor(f32: [Float](repeating: 1, count: 16 * 4), shape: [16, 4]) } }
-        try expect(place, status: 65, "record 1", "has 4 dimensions, where the records before have 8")
+        try expect(place, status: 65, "record 1", "has 4 dimensions, but earlier records have 8")
         try place.stream("wrong") { _, record in record.tensors["other"] = record.tensors.removeValue(forKey: "features") }
         try expect(place, status: 65, "no tensor 'features', but index, label, other", "--tensor")
         try place.stream("wrong") { _, record in record.tensors["features"] = record.tensors["index"] }

@@ -11,7 +11,7 @@ struct ClassMatchingTests {
         let matching = try match(["ant", "bee", "cat"], [0, 1, 2], ["cat", "ant"], [0, 1, 1])
         #expect(matching.byName && matching.count == 3)
         #expect(matching.train == [0, 1, 2] && matching.test == [2, 0, 0])
-        #expect(matching.remarks == ["there are 3 classes, so top-5 is always 100 % and is left out"] && !matching.hasTop5)
+        #expect(matching.remarks == ["there are 3 classes, so top-5 is meaningless and is left out"] && !matching.hasTop5)
         let six = ["a", "b", "c", "d", "e", "f"]
         let more = try match(six, [0, 1, 2, 3, 4, 5], six, [0])
         #expect(more.remarks.isEmpty && more.hasTop5)

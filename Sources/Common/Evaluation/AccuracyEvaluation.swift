@@ -33,7 +33,7 @@ public struct AccuracyEvaluation: Sendable {
         if !byName, stream.classes?.count != stream.dimension {
             remarks.append("the \(names == nil ? "classifier's" : "images'") classes have no names, so labels are matched by number")
         }
-        if stream.dimension <= 5 { remarks.append("there are \(stream.dimension) classes, so top-5 is always 100 % and is left out") }
+        if stream.dimension <= 5 { remarks.append("there are \(stream.dimension) classes, so top-5 is meaningless and is left out") }
         return AccuracyReport(
             accuracy: accuracy, tensor: tensor, classes: stream.dimension, byName: byName, test: EvaluationInput(stream, images: images), remarks: remarks)
     }

@@ -91,7 +91,7 @@ public struct ClassMatching: Sendable {
         if known == 1 {
             remarks.append("all training samples belong to one class, so no accuracy depends on the features; give both sets class folders")
         } else if known <= 5 {
-            remarks.append("there are \(known) classes, so top-5 is always 100 % and is left out")
+            remarks.append("there are \(known) classes, so top-5 is meaningless and is left out")
         }
         self.remarks = remarks
     }

@@ -77,7 +77,7 @@ public final class FeatureStream {
         }
         let (rows, width) = (features.shape[0], features.shape[1])
         guard dimension == 0 || width == dimension else {
-            throw record.failure("'\(tensor)' has \(width) dimensions, where the records before have \(dimension)")
+            throw record.failure("'\(tensor)' has \(width) dimensions, but earlier records have \(dimension)")
         }
         guard samples + rows < Int(Int32.max) else { throw record.failure("more than \(Int32.max) samples") }
         let values = try features.floats()

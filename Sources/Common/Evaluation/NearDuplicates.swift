@@ -157,7 +157,7 @@ struct NearDuplicates {
     /// - Parameter tensor: the name of the features' tensor.
     func remark(twins: Int, _ tensor: String) -> String? {
         pairs.count <= twins ? nil
-            : "\(pairs.count) of the \(samples) test samples have \(tensor) almost equal to those of a training sample, \(Int(Self.timesNearer)) times nearer than usual: perhaps the same image, re-encoded or rescaled; "
+            : "\(pairs.count) of the \(samples) test samples are almost equal to a training sample by their \(tensor), \(Int(Self.timesNearer)) times nearer than usual: perhaps the same image, re-encoded or rescaled; "
                 + "look at them with evaluate neighbours, and remove them from one of the two sets"
     }
 
