@@ -27,7 +27,7 @@ struct Measure: Tool {
         try checkFiles(outputs: ["standard output": OutputFile.standard, "-o": output, "--messages": messages])
         for name in networks { try Turn.check(name, size: size ?? 224) }
         if let teacher = networks.first(where: { !Network.trainable.contains($0) }), only != .embed {
-            throw ValidationError("\(teacher) is not trained here: it can be a teacher; add --only embed")
+            throw ValidationError("\(teacher) cannot be trained here, only used as a teacher; add --only embed")
         }
         try Turn.check(size: size ?? 224, batch: batch ?? 32, seconds: seconds)
         guard (1...1000).contains(turns) else { throw ValidationError("--turns takes 1 to 1000, found \(turns)") }
@@ -36,7 +36,7 @@ struct Measure: Tool {
         if let pairs, !(fewest...1000).contains(pairs) { throw ValidationError("--pairs takes \(fewest) to 1000\(against == nil ? "" : " with --against"), found \(pairs)") }
         if let against {
             guard peers == nil else { throw ValidationError("--against and --peers are two comparisons; give one") }
-            guard unsafe access("\(against)/benchmark", X_OK) == 0 else { throw ValidationError("--against: \(against) has no benchmark; give the folder of a build, as .build/release") }
+            guard unsafe access("\(against)/benchmark", X_OK) == 0 else { throw ValidationError("--against: \(against) has no benchmark; give the folder of a build, such as .build/release") }
         }
     }
 

@@ -21,7 +21,7 @@ struct Turn: Tool {
 
     func validate() throws {
         try Turn.check(network, size: size)
-        guard kind == .embed || Network.trainable.contains(network) else { throw ValidationError("\(network) is not trained here: it can be a teacher") }
+        guard kind == .embed || Network.trainable.contains(network) else { throw ValidationError("\(network) cannot be trained here, only used as a teacher") }
         try Turn.check(size: size, batch: batch, seconds: seconds)
     }
 

@@ -51,7 +51,7 @@ struct KNN: ParsableCommand {
             throw unknownName("--protocol", protocolName, among: KNNProtocol.all.map(\.name))
         }
         let votes = try votes()
-        if temperature != nil, votes == [.majority] { throw ValidationError("--temperature is of weighted votes; give --vote weighted, or leave it out") }
+        if temperature != nil, votes == [.majority] { throw ValidationError("--temperature applies only to weighted votes; give --vote weighted, or leave it out") }
     }
 
     /// One line per protocol.
@@ -67,7 +67,7 @@ struct KNN: ParsableCommand {
         let weighted = temperatures?.map { NeighbourVote.weighted(temperature: $0) } ?? own.filter { $0 != .majority }
         guard let vote else { return own.filter { $0 == .majority } + (own == [.majority] ? [] : weighted) }
         let names = vote.split(separator: ",", omittingEmptySubsequences: false)
-        guard names.allSatisfy({ ["majority", "weighted"].contains($0) }) else { throw ValidationError("--vote takes majority, weighted or both with a comma, found '\(vote)'") }
+        guard names.allSatisfy({ ["majority", "weighted"].contains($0) }) else { throw ValidationError("--vote takes majority, weighted or both separated by a comma, found '\(vote)'") }
         return (names.contains("majority") ? [.majority] : []) + (names.contains("weighted") ? weighted.isEmpty ? [.weighted(temperature: 0.07)] : weighted : [])
     }
 

@@ -90,19 +90,19 @@ struct Linear: ParsableCommand {
         if let protocolName, LinearProtocol.named(protocolName) == nil {
             throw unknownName("--protocol", protocolName, among: LinearProtocol.all.map(\.name))
         }
-        if solver == .convex, protocolName != nil { throw ValidationError("--protocol is of --solver sgd; leave one of them out") }
+        if solver == .convex, protocolName != nil { throw ValidationError("--protocol applies only to --solver sgd; leave one of them out") }
         let probe = try probe()
         try checkOption("--warm-up", warmUp, in: 0...probe.epochs)
         guard !isStochastic else {
-            if freshViews, batch != nil { throw ValidationError("--batch is of no use with --fresh-views, whose batches are the stream's; give it to augment") }
+            if freshViews, batch != nil { throw ValidationError("--batch has no effect with --fresh-views, which uses the stream's batches; give it to augment") }
             let scaling = normalize ?? paper.scaling
             if freshViews, scaling == .standard || scaling == .unitStandard {
-                throw ValidationError("--fresh-views cannot be standardised, which needs all features before; give --normalize none or unit, or leave out --fresh-views")
+                throw ValidationError("--fresh-views cannot be standardised, which needs all features beforehand; give --normalize none or unit, or leave out --fresh-views")
             }
-            if probe.schedule == .cosine, milestones != nil || factor != nil { throw ValidationError("--milestones and --factor are of --schedule step; leave them out") }
+            if probe.schedule == .cosine, milestones != nil || factor != nil { throw ValidationError("--milestones and --factor apply only to --schedule step; leave them out") }
             return
         }
-        if let option = ([("--fresh-views", freshViews), ("--state", state != nil)] + ownOptions).first(where: \.1)?.0 { throw ValidationError("\(option) is of --solver sgd; give that too, or leave it out") }
+        if let option = ([("--fresh-views", freshViews), ("--state", state != nil)] + ownOptions).first(where: \.1)?.0 { throw ValidationError("\(option) applies only to --solver sgd; give that too, or leave it out") }
     }
 
     func run() throws {

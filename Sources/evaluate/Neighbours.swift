@@ -59,13 +59,13 @@ struct Neighbours: ParsableCommand {
         try checkOption("--k", k, in: 1...KNNEvaluation.largestK - 1)
         if let above, !(above > -1 && above <= 1) { throw ValidationError("--above takes a cosine above -1 and up to 1, found \(above)") }
         if let images { try numbers(images, "--images", Int.init) { $0 >= 0 } }
-        if sheet != nil, data == nil { throw ValidationError("--sheet shows images, which --data names; give it") }
-        if sheet != nil, base != nil, inData == nil { throw ValidationError("--sheet shows images of --in, which --in-data names; give it") }
+        if sheet != nil, data == nil { throw ValidationError("--sheet needs the images; give --data") }
+        if sheet != nil, base != nil, inData == nil { throw ValidationError("--sheet needs the images of --in; give --in-data") }
         let ofSheets = [("--data", data != nil), ("--split", split != nil), ("--in-data", inData != nil), ("--in-split", inSplit != nil)]
-        if sheet == nil, let (option, _) = ofSheets.first(where: { $0.1 }) { throw ValidationError("\(option) goes with --sheet; leave it out") }
-        if base == nil, inData != nil || inSplit != nil { throw ValidationError("\(inData != nil ? "--in-data" : "--in-split") goes with --in; leave it out") }
+        if sheet == nil, let (option, _) = ofSheets.first(where: { $0.1 }) { throw ValidationError("\(option) is used only with --sheet; leave it out") }
+        if base == nil, inData != nil || inSplit != nil { throw ValidationError("\(inData != nil ? "--in-data" : "--in-split") is used only with --in; leave it out") }
         try checkOption("--sheet-rows", sheetRows, in: 1...1000)
-        if inNames != nil, base == nil { throw ValidationError("--in-names goes with --in; leave it out") }
+        if inNames != nil, base == nil { throw ValidationError("--in-names is used only with --in; leave it out") }
     }
 
     func run() throws {
@@ -76,7 +76,7 @@ struct Neighbours: ParsableCommand {
         let stream = try FeatureStream(input, tensor: tensor, needsLabels: false), set = try stream.readAll { progress.add($0) }
         let wanted = try images.map { Set(try numbers($0, "--images", Int.init)) }
         let rows = set.images.indices.filter { wanted?.contains(set.images[$0]) ?? true }
-        if let missing = wanted?.subtracting(set.images).min() { throw Failure(.data, path: stream.name, "has no image \(missing)", remedy: "augment --list tells the numbers") }
+        if let missing = wanted?.subtracting(set.images).min() { throw Failure(.data, path: stream.name, "has no image \(missing)", remedy: "augment --list shows the numbers") }
         let among = try base.map { try FeatureStream($0, tensor: tensor, needsLabels: false) }
         let pictures = try data.map { try SampleSheets($0, split: split, of: stream, inData, split: inSplit, of: among) }
         if let sheet {
@@ -95,10 +95,10 @@ struct Neighbours: ParsableCommand {
         let shown = near.map { image, near in (image, near.filter { $0.image > image || others[$0.image]?.contains(image) != true }) }.filter { above == nil || !$0.1.isEmpty }
         progress.clear()
         let full = above == nil ? 0 : near.count { $0.1.count == k }
-        if full > 0, !common.quiet { Evaluate.log("\(full) images have \(k) others that are so near, and perhaps more; a larger --k shows them") }
+        if full > 0, !common.quiet { Evaluate.log("\(full) images have \(k) others this near, and perhaps more; a larger --k shows them") }
         try result.write(text: text(shown, own, other), json: json(shown, own, other))
         if let sheet, let pictures {
-            if shown.isEmpty { Evaluate.log("\(sheet): no image has others that are so near, and there is no sheet") } else { try pictures.sheet(shown.prefix(sheetRows), k: k).write(to: sheet) }
+            if shown.isEmpty { Evaluate.log("\(sheet): no image has others this near, so no sheet is written") } else { try pictures.sheet(shown.prefix(sheetRows), k: k).write(to: sheet) }
         }
         try progress.finish("\(shown.count) images\(above.map { " with others above \($0)" } ?? "")")
     }
@@ -141,7 +141,7 @@ private struct ImageNames {
         for (number, line) in lines.enumerated() {
             let fields = String(decoding: line, as: UTF8.self).split(separator: "\t", omittingEmptySubsequences: false)
             guard fields.count == 4, let index = Int(fields[0]) else {
-                throw Failure(.data, path: path, location: "line \(number + 1)", "is none of augment --list: number, label, class and path with tabs between")
+                throw Failure(.data, path: path, location: "line \(number + 1)", "is not a line of augment --list, expected number, label, class and path separated by tabs")
             }
             names[index] = String(fields[3])
         }

@@ -32,7 +32,7 @@ struct Quality: ParsableCommand {
     func validate() throws {
         try output.checkFiles(timing: common.timing, inputs: ["the input": input, "--teacher": teacher])
         if let k { try numbers(k, "--k", Int.init) { (1...KNNEvaluation.largestK - 1).contains($0) } }
-        if k != nil, teacher == nil { throw ValidationError("--k is of no use without --teacher; leave it out") }
+        if k != nil, teacher == nil { throw ValidationError("--k has no effect without --teacher; leave it out") }
     }
 
     func run() throws {

@@ -23,7 +23,7 @@ struct SampleSheets {
     private static func open(_ path: String, split: String?, of features: FeatureStream) throws -> Dataset {
         let dataset = try Dataset(path, split: split), source = features.header.dataSource
         guard source == nil || source == dataset.contentHash else {
-            throw Failure(.data, path: path, "is not what the features in \(features.name) were made of\(dataset.splits.count > 1 ? ", or of another split (--split)" : "")", remedy: "name the data that augment was given")
+            throw Failure(.data, path: path, "is not the data that the features in \(features.name) were made from\(dataset.splits.count > 1 ? ", or is another split (--split)" : "")", remedy: "give the same data as to augment")
         }
         return dataset
     }
@@ -36,7 +36,7 @@ struct SampleSheets {
         var sheet = Sheet(columns: [Int](repeating: Self.size, count: k + 1))
         let thumbnails = try Thumbnails()
         func cell(_ index: Int, _ data: Dataset, _ words: [String]) throws -> Sheet.Cell {
-            guard data.samples.indices.contains(index) else { throw Failure(.data, path: data.path, "has no image \(index)", remedy: "name the data that augment was given") }
+            guard data.samples.indices.contains(index) else { throw Failure(.data, path: data.path, "has no image \(index)", remedy: "give the same data as to augment") }
             let label = data.samples[index].label, name = data.classes.indices.contains(label) ? [data.classes[label].lowercased()] : []
             do { return try Sheet.Cell(thumbnails.make(data, index, size: Self.size).pixels, size: Self.size, words: ["#\(index)"] + words + name) } catch let failure as Failure where failure.kind == .data {
                 return Sheet.Cell([], size: Self.size, words: ["#\(index)"] + words + ["broken"])

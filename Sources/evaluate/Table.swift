@@ -45,8 +45,8 @@ struct Table: ParsableCommand {
     @OptionGroup var common: CommonOptions
 
     func validate() throws {
-        if runFolder != nil, !(rows.isEmpty && stages.isEmpty && files.isEmpty) { throw ValidationError("--run goes without --row, --stage and --file") }
-        if runFolder == nil, rows.isEmpty, stages.isEmpty, files.isEmpty { throw ValidationError("there is nothing to show: give --run, --row, --stage or --file") }
+        if runFolder != nil, !(rows.isEmpty && stages.isEmpty && files.isEmpty) { throw ValidationError("--run cannot be combined with --row, --stage or --file") }
+        if runFolder == nil, rows.isEmpty, stages.isEmpty, files.isEmpty { throw ValidationError("there is nothing to show; give --run, --row, --stage or --file") }
         if k < 1 { throw ValidationError("--k takes 1 or more, found \(k)") }
         for (option, values) in [("--row", rows), ("--stage", stages), ("--file", files)] {
             for value in values { _ = try Self.split(value, option) }
@@ -102,7 +102,7 @@ extension ClosingTable {
         for stage in run.timings {
             for path in stage.logs {
                 // Times are only reported: a log truncated by a power failure does not spoil the table.
-                do { try add(stage: stage.name, timing: path) } catch { add(note: "\(stage.name): \(path) tells no times") }
+                do { try add(stage: stage.name, timing: path) } catch { add(note: "\(stage.name): \(path) has no timings") }
             }
         }
         for probe in run.probes { try add(along: probe.name, epoch: probe.epoch, result: probe.path) }

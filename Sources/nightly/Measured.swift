@@ -13,7 +13,7 @@ struct Measured {
 
     /// - Throws: ``Failure`` `data` if the file is not such a result.
     init(_ path: String, of checkpoint: NewestCheckpoint) throws {
-        let json = try JSONFile.read(path), wrong = Failure(.data, path: path, "is no result of evaluate \(checkpoint.protocolName)")
+        let json = try JSONFile.read(path), wrong = Failure(.data, path: path, "is not a result of evaluate \(checkpoint.protocolName)")
         guard json["evaluation"]?.asString == checkpoint.protocolName else { throw wrong }
         let value: Double, samples: Int, measure: String, name: String, correct: String?
         if checkpoint.protocolName == "quality" {

@@ -25,7 +25,7 @@ final class NightFolder {
         guard lock >= 0 else { throw Failure.errno(.cannotCreate, path: name, "cannot create it") }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
             close(lock)
-            throw Failure(.io, path: name, "is held: another nightly is at work, or what one that was killed has left", remedy: "wait until it has ended")
+            throw Failure(.io, path: name, "is locked: another nightly is running, or a process left behind by one that was killed", remedy: "wait until it ends")
         }
         return lock
     }
@@ -72,7 +72,7 @@ struct FallCommand {
     ///   - tell: receives a message if the command fails, which has no other effect.
     func run(_ text: String, closed: [CInt], tell: (String) -> Void) {
         var pipe: [CInt] = [0, 0]
-        guard unsafe Platform.pipe(&pipe) == 0 else { return tell("--on-fall: no pipe can be made") }
+        guard unsafe Platform.pipe(&pipe) == 0 else { return tell("--on-fall: cannot make a pipe") }
         for end in pipe { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         var spawn = Spawn(["/bin/sh", "-c", command])
         spawn.descriptors = [(pipe[0], STDIN_FILENO)]
@@ -81,7 +81,7 @@ struct FallCommand {
         close(pipe[0])
         guard let process = started else {
             close(pipe[1])
-            return tell("--on-fall: /bin/sh cannot be started")
+            return tell("--on-fall: cannot start /bin/sh")
         }
         var rest = Array(text.utf8)[...]
         // The command need not read all of its input.

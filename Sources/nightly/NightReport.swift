@@ -28,7 +28,7 @@ struct NightReport {
     var text: String {
         var table = TextTable(grid.map { $0.map(\.printable) })
         table.leftColumns = [0, 1, 3]
-        let body = lines.isEmpty ? "nothing to judge\n" : table.text
+        let body = lines.isEmpty ? "nothing to evaluate\n" : table.text
         return "night \(night.id), \(night.began)\n" + body + remarks.map { "\($0.printable)\n" }.joined()
     }
 

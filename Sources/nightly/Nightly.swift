@@ -53,23 +53,23 @@ struct NightlyTool: Tool {
         let now = Clock.now(), names = NewestCheckpoint.runs(in: runs), tools = try Self.ownFolder(), code = try NewestCheckpoint.code(in: tools)
         let found = names.map { name in (name, Result { try checkpoints(of: name, (tools, code)) }) }
         var (night, goesOn) = try history.beginNight(now)
-        var remarks = history.wasEmpty ? ["\(historyPath) was there and empty: a new history begins; put a copy in its place if it had one"] : []
+        var remarks = history.wasEmpty ? ["\(historyPath) exists but is empty, so a new history begins; restore a backup if there is one"] : []
         if goesOn, try Self.hasMoved(found, history, night) {
             // Results that the night has recorded are kept for comparison.
             try history.end(night, now)
-            remarks.append("the night that was begun at \(night.began) was interrupted, and there are newer checkpoints than it has judged: it has ended, and another begins")
+            remarks.append("the night begun at \(night.began) was interrupted, and there are newer checkpoints than it evaluated: it is closed, and a new one begins")
             (night, goesOn) = try history.beginNight(now)
         }
         var report = NightReport(night: night, known: try history.nights().filter { $0.id != night.id })
         report.remarks = remarks
-        if goesOn { report.remarks.append("goes on with the night that was begun at \(night.began) and interrupted") }
-        if let last = report.known.last, last.began > now { report.remarks.append("the clock says \(now), which is before the last night's \(last.began): nights are taken in their order") }
+        if goesOn { report.remarks.append("resumes the night begun at \(night.began), which was interrupted") }
+        if let last = report.known.last, last.began > now { report.remarks.append("the clock says \(now), which is before the last night's \(last.began): nights are ordered by number") }
         var failed: Failure?
         for (name, found) in found {
             do { try judge(name, try found.get(), history, night, place, &report) } catch let failure as Failure {
                 // If the history cannot be written, the next runs cannot be recorded either.
                 if failure.path == historyPath { throw failure }
-                report.remarks.append("\(name) could not be judged: \(failure.description)")
+                report.remarks.append("\(name) could not be evaluated: \(failure.description)")
                 failed = failed ?? failure
             }
         }

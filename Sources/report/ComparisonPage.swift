@@ -41,14 +41,14 @@ struct ComparisonPage {
     var text: String {
         var settings = TextTable(differences.map { $0.map(\.printable) })
         settings.leftColumns = Set(0...runs.count)
-        let results = table.grid.count > 1 ? TextTable(table.grid.map { $0.map(\.printable) }).text + table.notes.map { "\($0.printable)\n" }.joined() : "nothing has been judged yet\n"
+        let results = table.grid.count > 1 ? TextTable(table.grid.map { $0.map(\.printable) }).text + table.notes.map { "\($0.printable)\n" }.joined() : "nothing has been evaluated yet\n"
         return results + "\n" + settings.text
     }
 
     var html: HTML {
         var page = Page(names.joined(separator: ", "))
         let grid = table.grid, notes = table.notes.map { "<li>\($0)</li>" as HTML }
-        page.add("results", "Results", grid.count > 1 ? "\(HTML.table(grid[0], Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n" : "<p>Nothing has been judged yet.</p>")
+        page.add("results", "Results", grid.count > 1 ? "\(HTML.table(grid[0], Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n" : "<p>Nothing has been evaluated yet.</p>")
         page.add("settings", "What differs", HTML.table(differences[0], Array(differences.dropFirst())))
         let charts = Courses.comparing(zip(names, runs).flatMap { name, run in
             run.courses.filter { $0.title != "teacher" }.map { (run.courses.count(where: { $0.title != "teacher" }) > 1 ? "\(name), \($0.title)" : name, $0.logs) }

@@ -26,7 +26,7 @@ struct Courses {
         ("agreement", [("agreement", "nearest row of the queue is the teacher's", false)]),
         ("cosine of different images", [("student_cosine", "student", false), ("teacher_cosine", "teacher", true)]),
         ("effective rank of the student's rows", [("effective_rank", "effective rank", false)]),
-        ("length of the gradient", [("gradient_norm", "gradient", false)]),
+        ("norm of the gradient", [("gradient_norm", "gradient", false)]),
         ("images a second", [("images_per_second", "images/s", false)]),
     ]
     /// Keys that are not worth a chart over epochs.

@@ -26,7 +26,7 @@ struct Judged {
         samples = try subjects.map { try Judged.sample(run, $0, part) }
         func album(_ part: String) throws -> Album {
             do { return try Album(part, run.images(part)) } catch let failure as Failure where [.data, .io, .noInput].contains(failure.kind) {
-                tell("\(failure.description); the page does without its pictures")
+                tell("\(failure.description); the page omits its pictures")
                 return try Album(part, nil)
             }
         }
@@ -68,8 +68,8 @@ struct Judged {
             if let teacher, teacher.classes == figure.classes { figure.teacher = figure.classes.indices.map { teacher.share($0) } }
             let title: HTML = subjects.count(where: { !$0.isTeacher }) > 1 ? "<h3>\(subject.title)</h3>" : ""
             parts.append("""
-                \(title)<p class="soft">\(subject.title), \(figure.classifier); the worst class first, the bar's mark is the teacher.</p>
-                \(figure.bars)<h3>What is taken for what</h3><p class="soft">A row is a class, a column what its images are taken for.</p>\(figure.matrix)
+                \(title)<p class="soft">\(subject.title), \(figure.classifier); the worst class first; the mark on a bar is the teacher.</p>
+                \(figure.bars)<h3>Confusions</h3><p class="soft">Each row is a class, each column the class predicted for its images.</p>\(figure.matrix)
                 \(try errors(subject, figure, counted.isRight, &pictures))
                 """)
         }
@@ -93,7 +93,7 @@ struct Judged {
                 rows.append(PictureRow(query, [("", try strip(near.found[row], of: Int32(label), figure.classes, &pictures))]).html)
             }
         }
-        return "<h3>Errors of the worst classes</h3>\n<p class=\"soft\">Beside each the images nearest to it, whose labels it was judged by.</p><div class=\"rows\">\(rows)</div>\n"
+        return "<h3>Errors of the worst classes</h3>\n<p class=\"soft\">Next to each image are the training images nearest to it, whose labels decide its class.</p><div class=\"rows\">\(rows)</div>\n"
     }
 
     private func strip(_ found: [NearestImages.Near], of label: Int32?, _ classes: [String], _ pictures: inout PictureBook) throws -> [PictureRow.Picture] {
@@ -120,7 +120,7 @@ struct Judged {
             guard set.features.samples > 1 else { continue }
             set.features.normalizeRows()
             if legend == "", !set.classes.isEmpty { legend = MapFigure.legend(set.classes) }
-            told = "\(set.features.samples) images\(step > 1 ? ", one of \(step) in turn" : "")"
+            told = "\(set.features.samples) images\(step > 1 ? ", one in \(step)" : "")"
             let near = NeighbourMap(set.features), components = PrincipalComponents(set.features, k: min(2, set.features.dimension))
             var places: [(picture: Int?, label: Int?, name: String)] = []
             for (row, image) in set.images.enumerated() {
@@ -138,7 +138,7 @@ struct Judged {
         }
         guard !byNeighbours.isEmpty else { return "" }
         return """
-            <p class="soft">\(told), by the cosine of their features. Point at one to see it; press classes to see them alone.</p>
+            <p class="soft">\(told), by the cosine of their features. Point at one to see it; select classes to show only those.</p>
             \(legend)<fieldset class="choice"><label><input type="radio" name="map" id="by-neighbours" checked> neighbours stay neighbours (t-SNE)</label>\
             <label><input type="radio" name="map" id="by-components"> the directions in which features differ most (principal components)</label>
             <div class="grid neighbours">\(byNeighbours)</div><div class="grid components">\(byComponents)</div></fieldset>
@@ -157,7 +157,7 @@ struct Judged {
         var found: [[[NearestImages.Near]]] = []
         for (subject, (own, _)) in zip(subjects, samples) {
             guard let rows = own.rows(chosen.map { set.places[$0] }) else {
-                throw Failure(.data, path: try features(subject, part), "has fewer samples than that of \(first.title)", remedy: "do the stages of its features again")
+                throw Failure(.data, path: try features(subject, part), "has fewer samples than the features of \(first.title)", remedy: "redo the stages that make its features")
             }
             let near = try NearestImages(rows, in: FeatureStream(features(subject, "train"), tensor: "features", needsLabels: run.isByLabels), k: Self.nearest + others)
             found.append(zip(chosen, near.found).map { row, found in Array(found.filter { run.isByLabels || $0.image != set.images[row] }.prefix(Self.nearest)) })

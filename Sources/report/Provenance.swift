@@ -20,7 +20,7 @@ struct Provenance {
         return """
             <pre>\(commands)</pre>
             <p class="soft">seed \(productVersion). One stage alone: <code>make stage NAME=\(ReportedRun.quoted(run.name)) STAGE=student.1 SHOW=1</code> prints its command.</p>
-            \(HTML.details("settings", HTML.table(["setting", "value"], rows)))\(stages.isEmpty ? "" : HTML.details("where the judged features come from", "\(stages)"))
+            \(HTML.details("settings", HTML.table(["setting", "value"], rows)))\(stages.isEmpty ? "" : HTML.details("where the evaluated features come from", "\(stages)"))
             """
     }
 }

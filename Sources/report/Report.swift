@@ -46,7 +46,7 @@ struct ReportTool: Tool {
 
     func validate() throws {
         let ofOne = [("--views", views != nil), ("--tensorboard", tensorboard), ("--csv", csv != nil)]
-        if folders.count > 1, let (option, _) = ofOne.first(where: { $0.1 }) { throw ValidationError("\(option) goes with one --run") }
+        if folders.count > 1, let (option, _) = ofOne.first(where: { $0.1 }) { throw ValidationError("\(option) works only with a single --run") }
         try checkFiles(outputs: ["-o": output, "--csv": csv], inputs: ["--views": views])
     }
 

@@ -31,7 +31,7 @@ struct Results {
     /// The state of the run, and its most important numbers.
     var head: HTML {
         let (done, all) = run.epochs
-        let state = done >= all ? "\(all) epochs, all done." : "Under way: \(done) of \(all) epochs are done."
+        let state = done >= all ? "\(all) epochs, all done." : "In progress: \(done) of \(all) epochs are done."
         let settings = ["METHOD", "STUDENT", "STUDENTS", run.settings.contains { $0.name == "TEACHERS" } ? "TEACHERS" : "TEACHER", "TEACHER_COMMAND", "SIZE", "BATCH"].compactMap { name in
             run.settings.first { $0.name == name }.map { "\($0.name) \($0.value)" }
         }.joined(separator: ", ")
@@ -53,7 +53,7 @@ struct Results {
 
     var html: HTML {
         let grid = table.grid
-        guard let titles = grid.first, grid.count > 1 else { return "<p>Nothing has been judged yet.</p>" }
+        guard let titles = grid.first, grid.count > 1 else { return "<p>Nothing has been evaluated yet.</p>" }
         let notes = table.notes.map { "<li>\($0)</li>" as HTML }
         return "\(HTML.table(titles, Array(grid.dropFirst())))<ul class=\"soft\">\(notes)</ul>\n\(published)\(course)"
     }
@@ -68,7 +68,7 @@ struct Results {
         return """
             <h3>Published</h3>
             \(HTML.table(["student", "method", "teacher, its top-1", "linear top-1", "linear top-5"], rows.map { [$0.student, $0.method, $0.teacher ?? "none", percent($0.top1), percent($0.top5)] }))
-            <p class="soft">On ImageNet at 224×224, after 200 epochs and more, by each paper's own protocol; as Xu et al., ICLR 2022, have them. They compare with numbers of evaluate linear --protocol.</p>
+            <p class="soft">On ImageNet at 224×224, after 200 epochs and more, by each paper's own protocol; as listed by Xu et al., ICLR 2022. They are comparable with the numbers of evaluate linear --protocol.</p>
 
             """
     }

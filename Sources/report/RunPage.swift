@@ -34,7 +34,7 @@ struct RunPage {
         page.add("classes", "Classes", try judged.classes(&pictures))
         if let views { page.add("views", "What the student saw", try views.html(&pictures)) }
         page.add("times", "Times", results.times)
-        page.add("again", "How to make it again", Provenance(run).html)
+        page.add("again", "How to reproduce it", Provenance(run).html)
         return page.html(pictures)
     }
 }

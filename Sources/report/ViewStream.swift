@@ -21,7 +21,7 @@ struct ViewStream {
             for key in record.names.filter({ $0 == "images" || $0.hasPrefix("images.") }).sorted() {
                 guard let tensor = record.tensors[key] else { continue }
                 guard tensor.dtype == .u8, tensor.shape.count == 5, tensor.shape[0] == numbers.count, tensor.shape[4] == 3, !tensor.shape.contains(0) else {
-                    throw record.failure("'\(key)' is \(tensor.summary), where images u8 [N, V, H, W, 3] are expected")
+                    throw record.failure("'\(key)' is \(tensor.summary), expected images u8 [N, V, H, W, 3]")
                 }
                 let (V, H, W) = (tensor.shape[1], tensor.shape[2], tensor.shape[3]), bytes = unsafe tensor.withBytes { unsafe Array($0) }
                 for (n, image) in numbers.enumerated() {
@@ -48,6 +48,6 @@ struct ViewStream {
             for (place, view) in row.views.enumerated() { numbers.append(try pictures.add("view \(row.image) \(place)") { try thumbnails.make(view, size: Self.size) }) }
             parts.append(PictureRow.views("image \(row.image)", numbers))
         }
-        return "<p>A row is an image, as augmentation changed it, over a few epochs.</p>\n\(parts)"
+        return "<p>Each row shows the augmented views of an image over a few epochs.</p>\n\(parts)"
     }
 }

@@ -56,10 +56,10 @@ struct ClassifierTests {
 
     @Test func `images of classes that a classifier does not know are told`() throws {
         let result = try place(classes: Self.names.dropLast() + ["else"]).run("evaluate accuracy logits")
-        #expect(result.status == 65 && result.error.contains("logits: has images of classes that the classifier does not tell apart: 'else'"), "\(result.error)")
+        #expect(result.status == 65 && result.error.contains("logits: has images of classes that the classifier does not know: 'else'"), "\(result.error)")
         let more = try place(classes: Self.names + ["x"], logitClasses: false) { $0.tensors["label"] = Tensor(i32: [Int32](repeating: 12, count: $0.tensors["label"]?.shape[0] ?? 0), shape: $0.tensors["label"]?.shape ?? []) }
         let beyond = try more.run("evaluate accuracy logits")
-        #expect(beyond.status == 65 && beyond.error.contains("has label 12 where the classifier has 12 classes"), "\(beyond.error)")
+        #expect(beyond.status == 65 && beyond.error.contains("has label 12, but the classifier has 12 classes"), "\(beyond.error)")
     }
 
     @Test func `predictions are numpy's classes and probabilities, as CSV and as JSON lines`() throws {
@@ -119,11 +119,11 @@ struct ClassifierTests {
         #expect(result.status == 65 && result.error.contains("logits: does not name the classes of its logits") && !nameless.exists("out"), "\(result.error)")
         try nameless.write("a\nb\n", to: "list")
         let few = try nameless.run("evaluate predict --class-list list -o out logits")
-        #expect(few.status == 65 && few.error.contains("'logits' has 12 numbers of each image where there are 2 classes") && !nameless.exists("out"), "\(few.error)")
+        #expect(few.status == 65 && few.error.contains("'logits' has 12 numbers per image, expected 2, one per class") && !nameless.exists("out"), "\(few.error)")
         let bad: [(String, (inout TensorDocument) -> Void)] = [
             ("has no tensor 'logits', but index, label", { $0.tensors["logits"] = nil }),
             ("'logits' holds numbers that are not finite", { $0.tensors["logits"] = Tensor(f32: [Float](repeating: .nan, count: ($0.tensors["label"]?.shape[0] ?? 0) * 12), shape: [$0.tensors["label"]?.shape[0] ?? 0, 12]) }),
-            ("where floating numbers of shape", { $0.tensors["logits"] = $0.tensors["label"] }),
+            ("expected floating-point numbers of shape", { $0.tensors["logits"] = $0.tensors["label"] }),
             ("'path'", { $0.tensors["path"] = $0.tensors["label"] }),
         ]
         for (words, change) in bad {

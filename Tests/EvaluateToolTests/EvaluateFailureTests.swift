@@ -99,15 +99,15 @@ struct EvaluateFailureTests {
     @Test func `features of another kind or size are 65, and both are named`() throws {
         let place = try place()
         try place.stream("wrong", dimension: 9)
-        try expect(place, status: 65, "'features' has 8 dimensions, where wrong has 9")
+        try expect(place, status: 65, "'features' has 8 dimensions, but wrong has 9")
         try place.stream("wrong") { number, record in if number == 1 { record.tensors["features"] = Tensor(f32: [Float](repeating: 1, count: 16 * 4), shape: [16, 4]) } }
-        try expect(place, status: 65, "record 1", "has 4 dimensions, where the records before have 8")
+        try expect(place, status: 65, "record 1", "has 4 dimensions, but earlier records have 8")
         try place.stream("wrong") { _, record in record.tensors["other"] = record.tensors.removeValue(forKey: "features") }
         try expect(place, status: 65, "no tensor 'features', but index, label, other", "--tensor")
         try place.stream("wrong") { _, record in record.tensors["features"] = record.tensors["index"] }
         try expect(place, status: 65, "'features' is I64 [16]")
         try place.stream("wrong") { _, record in record.tensors["label"] = Tensor(i32: [1, 2], shape: [2]) }
-        try expect(place, status: 65, "'label' is I32 [2], where integers of shape [16] are expected")
+        try expect(place, status: 65, "'label' is I32 [2], expected integers of shape [16]")
     }
 
     @Test func `classes that do not fit are 65`() throws {
@@ -115,7 +115,7 @@ struct EvaluateFailureTests {
         try place.stream("wrong", classes: ["ant", "bee", "dog"])
         try expect(place, status: 65, "test: holds class 'cat', which wrong lacks")
         try place.stream("wrong", classes: ["ant", "bee"])
-        try expect(place, status: 65, "label 2, where 0 to 1 are expected")
+        try expect(place, status: 65, "label 2, expected 0 to 1")
         try place.stream("wrong", label: { _ in -7 })
         try expect(place, status: 65, "label -7")
         try place.stream("wrong", classes: ["ant", "bee", "ant"])

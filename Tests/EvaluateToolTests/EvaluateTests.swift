@@ -62,7 +62,7 @@ struct EvaluateTests {
             #expect(result["protocol"]?.asString?.contains("90 train, 45 test") == true)
         }
         #expect(results[2]["k"]?.asInteger == 10 && results[2]["vote"]?.asString == "majority")
-        #expect(json["remarks"]?.asArray == ["there are 3 classes, all of which are among the first five: top-5 says nothing, and is left out"])
+        #expect(json["remarks"]?.asArray == ["there are 3 classes, so top-5 is meaningless and is left out"])
         #expect(json["train"]?["provenance"]?.asArray == ["augment 0.1.0 --data d.tar --seed 1", "embed 0.1.0"])
         #expect(json["train"]?["file"] == nil && json["test"]?["images"]?.asInteger == 45)
     }

@@ -89,7 +89,7 @@ struct FreshViewsTests {
         #expect(whole.status == 0 && whole.output.contains("4 epochs of fresh views, ×0.1 at 2, 1 warm-up"))
         for (name, rest) in [("a", "train"), ("b", "part")] {
             let half = try place.run("\(Self.linear) --train first --state \(name).state")
-            #expect(half.status == 0 && half.error.contains("has learnt for 2 of the protocol's 4 epochs"))
+            #expect(half.status == 0 && half.error.contains("was trained for 2 of the protocol's 4 epochs"))
             let other = try place.run("\(Self.linear) --train \(rest) --state \(name).state -o \(name).json")
             #expect(other.status == 0 && other.output == whole.output, "\(other.error)")
             for key in ["losses", "test_top1", "train_top1", "learning_rates"] { #expect(try numbers(place, "\(name).json", key) == numbers(place, "whole.json", key)) }
@@ -107,17 +107,17 @@ struct FreshViewsTests {
         // Other features with the same name, and fewer of them.
         for data in ["--train first --test test", "--train train --test first"] {
             let other = try place.run("\(linear) \(data) --state s".replacing("--train train --test test ", with: ""))
-            #expect(other.status == 65 && other.error.contains("s: is of another evaluation, or of other data"), "\(data): \(other.error)")
+            #expect(other.status == 65 && other.error.contains("s: belongs to another evaluation or to other data"), "\(data): \(other.error)")
         }
         let changed = try place.run("evaluate linear --train train --test test --protocol seed --epochs 2 --learning-rate 1")
         #expect(changed.output.contains("(seed with another --fresh-views, --learning-rate, --epochs: SGD"), "\(changed.output)")
     }
 
     @Test(arguments: [
-        ("--train part", 65, "part: goes on with epoch 2 where 0 comes next, counted from 0; give augment --epoch 0 and --epochs 4"),
-        ("--train test", 65, "test: does not say how large its batches are"), ("--train train --state other", 65, "other: is of another evaluation, or of other data"),
-        ("--train train --batch 8", 64, "--batch is of no use with --fresh-views"), ("--train train --normalize standard", 64, "--fresh-views cannot be standardised"),
-        ("--train train --solver convex", 64, "--protocol is of --solver sgd"), ("--train train --learning-rate 1e300", 65, "the linear classifier diverged in epoch"),
+        ("--train part", 65, "part: continues with epoch 2, expected epoch 0 (counted from 0); give augment --epoch 0 and --epochs 4"),
+        ("--train test", 65, "test: does not state its batch size"), ("--train train --state other", 65, "other: belongs to another evaluation or to other data"),
+        ("--train train --batch 8", 64, "--batch has no effect with --fresh-views"), ("--train train --normalize standard", 64, "--fresh-views cannot be standardised"),
+        ("--train train --solver convex", 64, "--protocol applies only to --solver sgd"), ("--train train --learning-rate 1e300", 65, "the linear classifier diverged in epoch"),
     ])
     func `what does not go together is said`(_ arguments: String, _ status: Int32, _ words: String) throws {
         let place = try place()

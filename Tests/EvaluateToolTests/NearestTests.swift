@@ -30,7 +30,7 @@ struct NearestTests {
         #expect(try lists(found("own --above 0.99")) == ["10: 12", "11: 15"])
         #expect(try lists(found("own --above 0.99 --images 15")) == ["15: 11"])
         #expect(try lists(found("own --above 0.65 --k 1")) == ["10: 12", "11: 15", "14: 15"])
-        #expect(try place.run("evaluate neighbours own --above 0.65 --k 1").error.contains("images have 1 others that are so near, and perhaps more"))
+        #expect(try place.run("evaluate neighbours own --above 0.65 --k 1").error.contains("images have 1 others this near, and perhaps more"))
         #expect(try lists(found("own --in others --above 0.995")) == ["10: 12", "11: 10", "12: 12", "13: 11", "15: 10"])
         let similarity = try found("own --in others --k 1 --images 13")["images"]?.asArray?.first?["neighbours"]?.asArray?.first?["similarity"]?.asNumber ?? 0
         #expect(abs(similarity - cos(5 * Double.pi / 180)) < 1e-6)
@@ -55,8 +55,8 @@ struct NearestTests {
 
     @Test(arguments: [
         ("own --images 9", 65, "own: has no image 9; augment --list"), ("own --images x", 64, "--images"), ("own --k 0", 64, "--k"), ("own --above 1.5", 64, "--above"),
-        ("own --in wide", 65, "wide: has features of 3 numbers where the others have 2"), ("own --in-names own", 64, "--in-names goes with --in"),
-        ("own --names own", 65, "is none of augment --list"), ("missing", 66, "missing"),
+        ("own --in wide", 65, "wide: has features of 3 numbers, but the others have 2"), ("own --in-names own", 64, "--in-names is used only with --in"),
+        ("own --names own", 65, "is not a line of augment --list"), ("missing", 66, "missing"),
     ])
     func `what cannot be told is said`(_ arguments: String, _ status: Int32, _ words: String) throws {
         let place = try Workplace()
@@ -84,10 +84,10 @@ struct NearestTests {
         try place.perform("\(line) --data pictures/test --in-data pictures/train --sheet few.png --sheet-rows 1 > text")
         #expect(try place.bytes("few.png").count < sheet.count)
         let none = try place.run("\(line) --above 1 --data pictures/test --in-data pictures/train --sheet none.png -o none.json")
-        #expect(none.status == 0 && none.error.contains("there is no sheet") && place.exists("none.json") && !place.exists("none.png"), "\(none.error)")
+        #expect(none.status == 0 && none.error.contains("no sheet is written") && place.exists("none.json") && !place.exists("none.png"), "\(none.error)")
         for (options, status, words) in [
-            ("--sheet s.png", 64, "--sheet shows images, which --data names"), ("--sheet s.png --data pictures/test", 64, "which --in-data names"), ("--data pictures/test", 64, "--data goes with --sheet"),
-            ("--sheet s.png --data pictures/train --in-data pictures/train", 65, "pictures/train: is not what the features in test were made of"),
+            ("--sheet s.png", 64, "--sheet needs the images; give --data"), ("--sheet s.png --data pictures/test", 64, "give --in-data"), ("--data pictures/test", 64, "--data is used only with --sheet"),
+            ("--sheet s.png --data pictures/train --in-data pictures/train", 65, "pictures/train: is not the data that the features in test were made from"),
             ("--sheet s.png --data nowhere --in-data pictures/train", 66, "nowhere"), ("--sheet s.png --data pictures/test --in-data pictures/train --sheet-rows 0", 64, "--sheet-rows takes 1 to 1000"),
         ] as [(String, Int32, String)] {
             let result = try place.run("\(line) \(options)")

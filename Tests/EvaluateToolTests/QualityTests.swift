@@ -58,7 +58,7 @@ struct QualityTests {
     }
 
     @Test(arguments: [
-        ("student --teacher short", 65, "short: has other images than student, from sample 8 on"), ("student --k 3", 64, "--k is of no use without --teacher"), ("one", 65, "one: holds one sample"),
+        ("student --teacher short", 65, "short: has different images from student, starting at sample 8"), ("student --k 3", 64, "--k has no effect without --teacher"), ("one", 65, "one: has only one sample"),
         ("student --teacher student --k 0", 64, "--k cannot be '0'"), ("student --tensor rows", 65, "has no tensor 'rows'"),
     ])
     func `what cannot be told is said`(_ arguments: String, _ status: Int32, _ words: String) throws {

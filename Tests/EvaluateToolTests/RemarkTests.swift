@@ -46,7 +46,7 @@ struct RemarkTests {
         for value in ways {
             for (words, json) in try evaluate(try place(features(value))) {
                 #expect(words.contains("evaluate: the test samples' features have collapsed: all 64 are ") && !words.contains("the training samples'"), "\(words)")
-                #expect(words.contains(", and accuracies say next to nothing; look at the log"))
+                #expect(words.contains(", so accuracies mean almost nothing; look at the training log"))
                 #expect(json["train_spread"]?["effective_rank"] == .null && json["remarks"]?.asArray?.isEmpty == false && json["test_spread"]?["effective_rank"] == .null)
                 #expect(!words.contains("training set"))
             }
@@ -92,7 +92,7 @@ struct RemarkTests {
     @Test func `test samples that are in the training set are counted`() throws {
         let place = try place()
         for (words, json) in try evaluate(place, test: "train") {
-            #expect(words.contains("evaluate: 96 of the 96 test samples are also in the training set (the same features)"), "\(words)")
+            #expect(words.contains("evaluate: 96 of the 96 test samples are also in the training set (identical features)"), "\(words)")
             #expect(json["test_samples_in_train"]?.asInteger == 96)
         }
         // Three of the training samples, as another batch size may round them. Each may be twice in the training set,
@@ -120,18 +120,18 @@ struct RemarkTests {
         } label: { Int32($0 % 8) }
         for (words, json) in try evaluate(place, test: "near") {
             #expect(json["test_samples_in_train"]?.asInteger == 0)
-            #expect(json["test_samples_near_train"]?.asInteger == 3 && words.contains("evaluate: 3 of the 64 test samples are nearly the same as a training sample"), "\(words)")
+            #expect(json["test_samples_near_train"]?.asInteger == 3 && words.contains("evaluate: 3 of the 64 test samples are almost equal to a training sample"), "\(words)")
             let pairs = json["near_duplicates"]?.asArray ?? []
             #expect(Set(pairs.compactMap { $0["test"]?.asInteger }) == [20, 21, 22] && Set(pairs.compactMap { $0["train"]?.asInteger }) == [36, 37, 38], "\(pairs)")
         }
         // However few neighbours vote.
         let few = try place.run("evaluate knn --train train --test near --k 1 --vote majority")
-        #expect(few.status == 0 && few.error.contains("3 of the 64 test samples are nearly the same") && few.output.hasPrefix("k-NN top-1") && few.output.contains("(k=1, cosine, majority"), "\(few.error)")
+        #expect(few.status == 0 && few.error.contains("3 of the 64 test samples are almost equal") && few.output.hasPrefix("k-NN top-1") && few.output.contains("(k=1, cosine, majority"), "\(few.error)")
         let named = try place.run("evaluate knn --train train --test near --protocol dino --k 3 -q")
         #expect(named.output.contains("(dino with another --k: k=3, cosine"), "\(named.output)")
         // As different as images usually are: none is reported.
         for (words, json) in try evaluate(place) {
-            #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)")
+            #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("almost equal"), "\(words)")
         }
     }
 
@@ -167,7 +167,7 @@ struct RemarkTests {
         let place = try Workplace()
         try place.stream("train", samples: 400, dimension: 3, classes: eight, seed: 1, label: { Int32($0 % 8) })
         try place.stream("test", samples: 300, dimension: 3, classes: eight, seed: 2, label: { Int32($0 % 8) })
-        for (words, json) in try evaluate(place) { #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("nearly the same"), "\(words)") }
+        for (words, json) in try evaluate(place) { #expect(json["test_samples_near_train"]?.asInteger == 0 && !words.contains("almost equal"), "\(words)") }
     }
 
     // The checks of the features, for copies among them and so on, must not change them.
@@ -191,10 +191,10 @@ struct RemarkTests {
             record.tensors["features"] = Tensor(f32: values, shape: [16, 8])
         }
         for (words, json) in try evaluate(place) {
-            #expect(json["test_samples_in_train"]?.asInteger == 0 && words.contains("samples are rows of zeros, which are as near to every other"), "\(words)")
+            #expect(json["test_samples_in_train"]?.asInteger == 0 && words.contains("samples are all zeros, and equally near to every other sample"), "\(words)")
         }
         let quality = try place.run("evaluate quality train")
-        #expect(quality.error.contains("2 of the 96 given samples are rows of zeros") && !quality.output.contains("uniformity"), "\(quality.output)\(quality.error)")
+        #expect(quality.error.contains("2 of the 96 given samples are all zeros") && !quality.output.contains("uniformity"), "\(quality.output)\(quality.error)")
     }
 
     @Test(arguments: [2, 3, 5])
@@ -203,7 +203,7 @@ struct RemarkTests {
         // The header may name more classes than occur.
         for (name, seed) in [("train", 1), ("test", 2)] { try place.stream(name, samples: 64, classes: eight, seed: seed, label: { Int32($0 % classes) }) }
         for (words, json) in try evaluate(place) {
-            #expect(words.contains("evaluate: there are \(classes) classes, all of which are among the first five: top-5 says nothing, and is left out"))
+            #expect(words.contains("evaluate: there are \(classes) classes, so top-5 is meaningless and is left out"))
             #expect(json["results"]?.asArray?.allSatisfy { $0["top5"] == .null && $0["top1"]?.asNumber != nil } == true)
         }
         let text = try place.run("evaluate knn --k 5 --train train --test test -q; evaluate linear --train train --test test -q -o linear.json")
@@ -216,7 +216,7 @@ struct RemarkTests {
         let place = try Workplace()
         for (name, seed) in [("train", 1), ("test", 2)] { try place.stream(name, classes: ["all"], seed: seed, label: { _ in 0 }) }
         for (words, json) in try evaluate(place) {
-            #expect(words.contains("evaluate: all training samples are of one class, so every accuracy is the same whatever the features"))
+            #expect(words.contains("evaluate: all training samples belong to one class, so no accuracy depends on the features"))
             #expect(json["results"]?.asArray?.first?["top1"]?.asNumber == 100)
         }
     }

@@ -126,8 +126,8 @@ struct TableTests {
     }
 
     @Test(arguments: [
-        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is no result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'"),
-        ("{\"evaluation\":\"knn\",\"results\":[]}", "has no majority vote for k = 10"), ("{\"evaluation\":\"linear\",\"results\":[{}]}", "is no result of"),
+        ("", "byte 0: ends where a value is expected"), ("{\"a\":1}", "is not a result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'"),
+        ("{\"evaluation\":\"knn\",\"results\":[]}", "has no majority vote for k = 10"), ("{\"evaluation\":\"linear\",\"results\":[{}]}", "is not a result of"),
     ])
     func `what is no result is 65`(text: String, words: String) throws {
         let place = try place()

@@ -11,7 +11,7 @@ struct ClassMatchingTests {
         let matching = try match(["ant", "bee", "cat"], [0, 1, 2], ["cat", "ant"], [0, 1, 1])
         #expect(matching.byName && matching.count == 3)
         #expect(matching.train == [0, 1, 2] && matching.test == [2, 0, 0])
-        #expect(matching.remarks == ["there are 3 classes, all of which are among the first five: top-5 says nothing, and is left out"] && !matching.hasTop5)
+        #expect(matching.remarks == ["there are 3 classes, so top-5 is meaningless and is left out"] && !matching.hasTop5)
         let six = ["a", "b", "c", "d", "e", "f"]
         let more = try match(six, [0, 1, 2, 3, 4, 5], six, [0])
         #expect(more.remarks.isEmpty && more.hasTop5)
@@ -41,6 +41,6 @@ struct ClassMatchingTests {
     @Test func `a class without training samples is said to count as errors`() throws {
         let matching = try match(["ant", "bee"], [0], ["bee", "ant"], [0, 0, 1])
         #expect(matching.remarks.count == 2 && matching.remarks[0].hasPrefix("2 test samples") && matching.remarks[0].contains("'bee'"))
-        #expect(matching.remarks[1].hasPrefix("all training samples are of one class"))
+        #expect(matching.remarks[1].hasPrefix("all training samples belong to one class"))
     }
 }

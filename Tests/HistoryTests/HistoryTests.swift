@@ -58,7 +58,7 @@ struct HistoryTests {
         #expect(failure { _ = try History(place.path("text")) }?.kind == .data)
         let newer = try make("newer")
         try Database(newer).run("PRAGMA user_version = 2")
-        #expect(failure { _ = try History(newer) }?.description.contains("is of version 2, and this program knows 1") == true)
+        #expect(failure { _ = try History(newer) }?.description.contains("has version 2, but this program supports 1") == true)
         let other = try Database(place.path("other"))
         try other.run("CREATE TABLE x (y)")
         #expect(failure { _ = try History(place.path("other")) }?.description.contains("of another program") == true)

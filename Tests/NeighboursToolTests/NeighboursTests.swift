@@ -46,7 +46,7 @@ struct NeighboursTests {
         _ = try stream(place, "twice", count: 3, repeating: true)
         _ = try stream(place, "whole", count: 40)
         try place.write(place.bytes("whole").dropLast(30), to: "cut")
-        for (name, words) in [("one", "one: holds one image"), ("twice", "twice: has image 5 more than once"), ("cut", "cut")] {
+        for (name, words) in [("one", "one: has only one image"), ("twice", "twice: has image 5 more than once"), ("cut", "cut")] {
             let result = try place.run("neighbours \(name) -o b")
             #expect(result.status == 65 && result.error.contains(words) && result.lines.count == 1 && !place.exists("b") && !place.hasUnfinished, "\(result.error)")
         }

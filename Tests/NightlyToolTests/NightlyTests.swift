@@ -88,16 +88,16 @@ struct NightlyTests {
         try database.run("UPDATE night SET ended = NULL")
         try database.run("UPDATE result SET value = 100, correct = ?", [.text(String(repeating: "f", count: (first.samples + 3) / 4))])
         let goesOn = try place.run(night())
-        #expect(goesOn.status == 0 && goesOn.output.contains("goes on with the night"), "\(goesOn.output)\(goesOn.error)")
+        #expect(goesOn.status == 0 && goesOn.output.contains("resumes the night"), "\(goesOn.output)\(goesOn.error)")
         try database.run("UPDATE night SET ended = NULL")
         try place.perform(make("a", "EPOCHS=2"))
         let next = try place.run(night())
-        #expect(next.output.contains("it has ended, and another begins") && next.output.contains("FALLEN"), "\(next.output)\(next.error)")
+        #expect(next.output.contains("it is closed, and a new one begins") && next.output.contains("FALLEN"), "\(next.output)\(next.error)")
         let results = try History(path).results()
         #expect(results.map(\.night) == [1, 2] && results[0].result.value == 100)
         try place.perform("truncate -s 0 '\(path)'")
         let empty = try place.run(night())
-        #expect(empty.status == 0 && empty.output.contains("history.sqlite was there and empty: a new history begins"), "\(empty.output)\(empty.error)")
+        #expect(empty.status == 0 && empty.output.contains("history.sqlite exists but is empty, so a new history begins"), "\(empty.output)\(empty.error)")
     }
 
     @Test func `an interrupted night goes on, two at once do not work, and what is no history stays as it is`() throws {
@@ -116,19 +116,19 @@ struct NightlyTests {
             if try history.nights().last?.ended == nil { interrupted += 1 }
         }
         #expect(interrupted > 0)
-        let again = try place.run("PATH=$PWD/other:$PATH; until nightly --runs runs --pipelines '\(Workplace.root)/pipelines' -q 2> said; do grep -q 'is held' said || exit 1; sleep 0.1; done; cat said >&2")
+        let again = try place.run("PATH=$PWD/other:$PATH; until nightly --runs runs --pipelines '\(Workplace.root)/pipelines' -q 2> said; do grep -q 'is locked' said || exit 1; sleep 0.1; done; cat said >&2")
         let after = try history.results().suffix(2).map(\.result.value)
         #expect(again.status == 0 && after == before, "\(again.output)\(again.error)")
         #expect(try history.nights().allSatisfy { $0.ended != nil } && !place.exists("runs/.nightly/work"))
         let two = try place.run("flock -o runs/.nightly/lock sleep 30 & holder=$!; sleep 0.2; nightly --runs runs; status=$?; kill $holder; exit $status")
-        #expect(two.status == 74 && two.error.contains("another nightly is at work"), "\(two.error)")
+        #expect(two.status == 74 && two.error.contains("another nightly is running"), "\(two.error)")
         for (damage, status) in [("echo no > h", 65), ("mkdir h", 73), ("cp runs/.nightly/history.sqlite h; truncate -s 5000 h", 65)] as [(String, Int32)] {
             let result = try place.run("rm -rf h; \(damage); nightly --runs runs --history h")
             #expect(result.status == status && result.error.split(separator: "\n").count == 1, "\(damage): \(result.status) \(result.error)")
         }
         #expect(try place.run("nightly --runs none").status == 66)
         let empty = try place.run("mkdir empty; nightly --runs empty")
-        #expect(empty.status == 0 && empty.output.contains("nothing to judge"), "\(empty.output)\(empty.error)")
+        #expect(empty.status == 0 && empty.output.contains("nothing to evaluate"), "\(empty.output)\(empty.error)")
         // As cron starts it: with an empty environment.
         let bare = try place.run("P=$(command -v nightly); env -i \"$P\" --runs runs --pipelines '\(Workplace.root)/pipelines' -q")
         #expect(bare.status == 0, "\(bare.error)")

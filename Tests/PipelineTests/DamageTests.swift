@@ -46,7 +46,7 @@ struct DamageTests {
         }
         // Without its log an epoch has no time; the table is made nevertheless.
         let result = try place.run("truncate -s 0 runs/a/log/student.1.jsonl; truncate -s 30 runs/a/log/student.2.jsonl; rm runs/a/done/table; \(place.make("a"))")
-        #expect(result.status == 0 && result.output.contains("student.2.jsonl tells no times"), "\(result.error)")
+        #expect(result.status == 0 && result.output.contains("student.2.jsonl has no timings"), "\(result.error)")
         for name in ["stages", "options/student.train", "data/hashes", "data/identity"] {
             let result = try place.run("truncate -s 20 runs/a/\(name); \(place.make("a"))")
             #expect(result.status == 0 && place.toDo(result) == "nothing: all is done", "\(name): \(result.error)")

@@ -217,7 +217,7 @@ struct SettingsTests {
     @Test func `what the evaluations remark is told once`() throws {
         let place = try Workplace.images()
         let result = try place.run(place.make("a"))
-        let words = "there are 4 classes, all of which are among the first five: top-5 says nothing, and is left out"
+        let words = "there are 4 classes, so top-5 is meaningless and is left out"
         #expect(result.output.split(separator: "\n").filter { $0.contains(words) } == ["remark: \(words)"] && !result.error.contains(words), "\(result.output)\(result.error)")
         let table = try JSON(parsing: try place.text("runs/a/table.json"))
         #expect(table["remarks"]?.asArray?.first?["rows"]?.asArray?.compactMap(\.asString) == ["teacher", "student before", "student after"])

@@ -24,7 +24,7 @@ struct ReportTests {
         let place = try place(), done = try place.run(make("a", "\(Self.data) PROBE=1"))
         try #require(done.status == 0, "\(done.error)")
         let page = try place.text("runs/a/report.html")
-        for title in ["Results", "Training", "Classes", "Map of the images", "Nearest images", "What the student saw", "Times", "How to make it again"] {
+        for title in ["Results", "Training", "Classes", "Map of the images", "Nearest images", "What the student saw", "Times", "How to reproduce it"] {
             #expect(page.contains("\(title)</h2>"), "\(title)")
         }
         #expect(page.utf8.count < 10_000_000 && page.contains("2 epochs, all done.") && page.contains("data:image/jpeg;base64,"))
@@ -46,7 +46,7 @@ struct ReportTests {
         #expect(made == before)
         // Other images under the old numbers would appear under wrong names.
         try place.perform("cp -r pictures/train kept; rm $(find pictures/train -name '*.tar' | head -1)")
-        #expect(try place.run("report --run runs/a -o other.html").error.contains("has changed since features were made of it; the page does without its pictures"))
+        #expect(try place.run("report --run runs/a -o other.html").error.contains("has changed since features were made of it; the page omits its pictures"))
     }
 
     @Test func `a run that is under way has a page of what there is`() throws {
@@ -57,7 +57,7 @@ struct ReportTests {
         let told = try place.run(make("a", "", "report"))
         try #require(told.status == 0 && told.error.contains("runs/a/report.html"), "\(told.error)")
         let page = try place.text("runs/a/report.html")
-        #expect(page.contains("Under way: 2 of 3 epochs are done.") && page.contains("student after epoch 1") && page.contains("Nearest images</h2>"))
+        #expect(page.contains("In progress: 2 of 3 epochs are done.") && page.contains("student after epoch 1") && page.contains("Nearest images</h2>"))
         #expect(try place.run(make("none", "", "report")).error.contains("NAME=none: there is no such run in"))
     }
 
@@ -70,7 +70,7 @@ struct ReportTests {
         #expect(page.contains("teacher&#39;s neighbours (k=10)") && !page.contains("Classes</h2>") && page.contains("Nearest images</h2>") && page.contains("data:image/jpeg"))
         try place.perform("mv flat elsewhere")
         let gone = try place.run("report --run runs/a")
-        #expect(gone.status == 0 && gone.error.contains("the page does without its pictures"), "\(gone.error)")
+        #expect(gone.status == 0 && gone.error.contains("the page omits its pictures"), "\(gone.error)")
         #expect(try !place.text("runs/a/report.html").contains("data:image/jpeg") && place.text("runs/a/report.html").contains("image 0"))
     }
 

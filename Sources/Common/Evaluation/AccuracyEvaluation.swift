@@ -22,7 +22,7 @@ public struct AccuracyEvaluation: Sendable {
             if columns.isEmpty { columns = try self.columns(stream, names, classes: C) }
             for (row, label) in batch.labels.enumerated() {
                 guard Int(label) < columns.count else {
-                    throw Failure(.data, path: stream.name, "has label \(label) where the classifier has \(C) classes", remedy: "judge it by images of its classes")
+                    throw Failure(.data, path: stream.name, "has label \(label), but the classifier has \(C) classes", remedy: "evaluate it on images of its classes")
                 }
                 accuracy.count(rank: Self.rank(of: columns[Int(label)], in: batch.features[row * C..<(row + 1) * C]))
             }
@@ -33,7 +33,7 @@ public struct AccuracyEvaluation: Sendable {
         if !byName, stream.classes?.count != stream.dimension {
             remarks.append("the \(names == nil ? "classifier's" : "images'") classes have no names, so labels are matched by number")
         }
-        if stream.dimension <= 5 { remarks.append("there are \(stream.dimension) classes, all of which are among the first five: top-5 says nothing, and is left out") }
+        if stream.dimension <= 5 { remarks.append("there are \(stream.dimension) classes, so top-5 is meaningless and is left out") }
         return AccuracyReport(
             accuracy: accuracy, tensor: tensor, classes: stream.dimension, byName: byName, test: EvaluationInput(stream, images: images), remarks: remarks)
     }
@@ -42,13 +42,13 @@ public struct AccuracyEvaluation: Sendable {
     private func columns(_ stream: FeatureStream, _ names: [String]?, classes C: Int) throws -> [Int] {
         guard let names, let own = stream.classes else { return Array(0..<C) }
         guard names.count == C else {
-            throw Failure(.data, path: stream.name, location: "header", "'logit_classes' has \(names.count) names where '\(tensor)' has \(C) numbers", remedy: "send the images through embed --logits again")
+            throw Failure(.data, path: stream.name, location: "header", "'logit_classes' has \(names.count) names, but '\(tensor)' has \(C) numbers", remedy: "run embed --logits on the images again")
         }
         let numbers = Dictionary(uniqueKeysWithValues: names.enumerated().map { ($1, $0) })
         let lacking = own.filter { numbers[$0] == nil }
         guard lacking.isEmpty else {
             throw Failure(
-                .data, path: stream.name, "has images of classes that the classifier does not tell apart: \(listed(lacking))", remedy: "judge it by images of its \(C) classes, such as '\(names[0].printableLine(limit: 80))'")
+                .data, path: stream.name, "has images of classes that the classifier does not know: \(listed(lacking))", remedy: "evaluate it on images of its \(C) classes, such as '\(names[0].printableLine(limit: 80))'")
         }
         return own.compactMap { numbers[$0] }
     }

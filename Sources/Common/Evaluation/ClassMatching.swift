@@ -68,7 +68,7 @@ public struct ClassMatching: Sendable {
             if !unseen.isEmpty {
                 let list = unseen.prefix(5).map { "'\(names[Int($0)])'" }.joined(separator: ", ") + (unseen.count > 5 ? ", …" : "")
                 let samples = self.test.count { !seen.contains($0) }
-                remarks.append("\(samples) test samples are of classes without a training sample (\(list)); they count as errors")
+                remarks.append("\(samples) test samples belong to classes without training samples (\(list)); they count as errors")
             }
         } else {
             let values = Set(train.labels).sorted()
@@ -89,9 +89,9 @@ public struct ClassMatching: Sendable {
         }
         known = Set(self.train).count
         if known == 1 {
-            remarks.append("all training samples are of one class, so every accuracy is the same whatever the features; give both sets class folders")
+            remarks.append("all training samples belong to one class, so no accuracy depends on the features; give both sets class folders")
         } else if known <= 5 {
-            remarks.append("there are \(known) classes, all of which are among the first five: top-5 says nothing, and is left out")
+            remarks.append("there are \(known) classes, so top-5 is meaningless and is left out")
         }
         self.remarks = remarks
     }

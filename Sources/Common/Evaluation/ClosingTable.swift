@@ -100,7 +100,7 @@ public struct ClosingTable: Sendable {
     /// - Parameter isEmbedding: whether the k-NN number goes to the column for embeddings.
     /// - Throws: a ``Failure`` that names the file: not readable, not JSON, not a result of `evaluate`.
     public mutating func add(row name: String, result path: String, isEmbedding: Bool = false) throws {
-        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'")
+        let wrong = Failure(.data, path: path, "is not a result of 'evaluate knn', 'evaluate linear', 'evaluate accuracy' or 'evaluate quality'")
         let json = try JSONFile.read(path), kind = json["evaluation"]?.asString
         guard let results = json["results"]?.asArray ?? (kind == "quality" ? [] : nil) else { throw wrong }
         var cells: [Column: Cell] = [:]
@@ -130,7 +130,7 @@ public struct ClosingTable: Sendable {
         let votes = results.filter { $0["vote"]?.asString == "majority" }, counts = votes.compactMap { $0["k"]?.asInteger }
         guard let nearest = counts.contains(k) ? k : counts.filter({ $0 < k }).max(), let result = votes.first(where: { $0["k"]?.asInteger == nearest }) else {
             let found = counts.map { "\($0)" }.joined(separator: ", ")
-            throw Failure(.data, path: path, "has no majority vote for k = \(k), but for \(found)", remedy: "give 'evaluate knn' the option --k \(k)")
+            throw Failure(.data, path: path, "has no majority vote for k = \(k), only for \(found)", remedy: "run 'evaluate knn' with --k \(k)")
         }
         return result
     }
@@ -153,7 +153,7 @@ public struct ClosingTable: Sendable {
 
     /// Adds a network's quality after one of its epochs, from a result of 'evaluate knn' or 'evaluate quality'.
     public mutating func add(along name: String, epoch: Int, result path: String) throws {
-        let wrong = Failure(.data, path: path, "is no result of 'evaluate knn' or 'evaluate quality'"), json = try JSONFile.read(path)
+        let wrong = Failure(.data, path: path, "is not a result of 'evaluate knn' or 'evaluate quality'"), json = try JSONFile.read(path)
         let column: Column, value: Double
         switch json["evaluation"]?.asString {
         case "knn":
@@ -191,7 +191,7 @@ public struct ClosingTable: Sendable {
         var found = false
         for json in try JSONFile.readLines(path) {
             guard let seconds = json["seconds"]?.asNumber, let images = json["images"]?.asNumber else { continue }
-            guard seconds >= 0, images >= 0 else { throw Failure(.data, path: path, "tells of less than no seconds or images") }
+            guard seconds >= 0, images >= 0 else { throw Failure(.data, path: path, "has negative seconds or images") }
             stage.seconds += seconds
             stage.images += images
             found = true

@@ -127,21 +127,21 @@ struct FeatureSpread {
         guard samples >= Self.fewest else { return nil }
         let collapsed = "the \(set) samples' \(tensor) \(tensor.hasSuffix("s") ? "have" : "has") collapsed"
         guard let effectiveRank else {
-            let how = share == 0 ? "all \(samples) are the same" : "all \(samples) are alike to a thousandth of their size"
-            return "\(collapsed): \(how), and accuracies say next to nothing; look at the log of the training"
+            let how = share == 0 ? "all \(samples) are the same" : "all \(samples) agree to a thousandth of their size"
+            return "\(collapsed): \(how), so accuracies mean almost nothing; look at the training log"
         }
         if effectiveRank < 1.5, classes > 3 {
-            return "\(collapsed): they lie on one line (effective rank \(Self.short(effectiveRank)) of \(dimension)); look at the log of the training"
+            return "\(collapsed): they lie on one line (effective rank \(Self.short(effectiveRank)) of \(dimension)); look at the training log"
         }
         if constant * 10 > dimension * 9, dimension > 1 {
-            return "\(collapsed): \(constant) of \(dimension) dimensions are the same in all of them; look at the log of the training"
+            return "\(collapsed): \(constant) of \(dimension) dimensions are the same in all of them; look at the training log"
         }
         return nil
     }
 
     /// A warning about rows of zeros, which no network produces from an image.
     func zeroRemark(_ set: String) -> String? {
-        zeros == 0 ? nil : "\(zeros) of the \(samples) \(set) samples are rows of zeros, which are as near to every other: look at what made them"
+        zeros == 0 ? nil : "\(zeros) of the \(samples) \(set) samples are all zeros, and equally near to every other sample: check how they were made"
     }
 
     private static func short(_ value: Double) -> String { "\((value * 100).rounded() / 100)" }

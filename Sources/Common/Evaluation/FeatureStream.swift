@@ -33,7 +33,7 @@ public final class FeatureStream {
     private let needsLabels: Bool
 
     /// The remedy for missing labels.
-    private static let labelRemedy = "evaluation needs labels: let augment read images laid out as class/name.jpg (in a folder or an archive)"
+    private static let labelRemedy = "evaluation needs labels: give augment images laid out as class/name.jpg (in a folder or an archive)"
 
     /// - Parameter needsLabels: whether samples need labels; else all samples are read, with label 0.
     public init(_ path: String, tensor: String, needsLabels: Bool = true) throws {
@@ -73,11 +73,11 @@ public final class FeatureStream {
             throw record.failure("has no tensor '\(tensor)', but \(names)", remedy: "name the features with --tensor")
         }
         guard features.dtype.isFloating, features.shape.count == 2, features.shape[1] > 0 else {
-            throw record.failure("'\(tensor)' is \(features.summary), where floating numbers of shape [samples, dimension] are expected")
+            throw record.failure("'\(tensor)' is \(features.summary), expected floating-point numbers of shape [samples, dimension]")
         }
         let (rows, width) = (features.shape[0], features.shape[1])
         guard dimension == 0 || width == dimension else {
-            throw record.failure("'\(tensor)' has \(width) dimensions, where the records before have \(dimension)")
+            throw record.failure("'\(tensor)' has \(width) dimensions, but earlier records have \(dimension)")
         }
         guard samples + rows < Int(Int32.max) else { throw record.failure("more than \(Int32.max) samples") }
         let values = try features.floats()
@@ -124,7 +124,7 @@ public final class FeatureStream {
         let limit = classes?.count ?? Int(Int32.max)
         return try labels.map { label in
             guard (0..<limit).contains(label) || label == -1 else {
-                throw record.failure("label \(label), where 0 to \(limit - 1) are expected" + (classes == nil ? "" : " (the header names \(limit) classes)"))
+                throw record.failure("label \(label), expected 0 to \(limit - 1)" + (classes == nil ? "" : " (the header names \(limit) classes)"))
             }
             return Int32(label)
         }
@@ -133,7 +133,7 @@ public final class FeatureStream {
     private func integers(_ name: String, of record: TensorDocument, rows: Int) throws -> [Int]? {
         guard let tensor = record.tensors[name] else { return nil }
         guard !tensor.dtype.isFloating, tensor.dtype != .bool, tensor.shape == [rows] else {
-            throw record.failure("'\(name)' is \(tensor.summary), where integers of shape [\(rows)] are expected")
+            throw record.failure("'\(name)' is \(tensor.summary), expected integers of shape [\(rows)]")
         }
         return try tensor.integers()
     }
@@ -159,7 +159,7 @@ public final class FeatureStream {
 
     private static func classes(of header: StreamHeader, path: String) throws -> [String]? {
         guard let text = header.metadata["classes"] else { return nil }
-        let wrong = Failure(.data, path: path, location: "header", "'classes' is no JSON array of different names")
+        let wrong = Failure(.data, path: path, location: "header", "'classes' is not a JSON array of distinct names")
         let json: JSON
         do { json = try JSON(parsing: text) } catch let failure as Failure { throw Failure(.data, path: path, location: "header", "'classes' \(failure.what)") }
         guard let list = json.asArray else { throw wrong }

@@ -18,10 +18,10 @@ public struct ImageNeighbours {
     public init(_ set: FeatureSet, k: Int, of name: String) throws {
         precondition(k > 0)
         images = set.images
-        guard images.count > 1 else { throw Failure(.data, path: name, "holds one image, which has no neighbours") }
+        guard images.count > 1 else { throw Failure(.data, path: name, "has only one image, which has no neighbours") }
         var seen: Set<Int> = []
         if let twice = images.first(where: { !seen.insert($0).inserted }) {
-            throw Failure(.data, path: name, "has image \(twice) more than once", remedy: "make features of one epoch, without --epochs")
+            throw Failure(.data, path: name, "has image \(twice) more than once", remedy: "make the features from one epoch, without --epochs")
         }
         // One more, since each image is its own neighbour, unless it has so many equals that it is not among the first.
         let search = NeighbourSearch(queries: set.features, k: k + 1)

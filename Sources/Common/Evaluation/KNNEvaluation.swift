@@ -69,7 +69,7 @@ public struct KNNEvaluation: Sendable {
 extension FeatureStream {
     func dimensionFailure(_ train: FeatureStream) -> Failure {
         Failure(
-            .data, path: name, "'\(tensor)' has \(dimension) dimensions, where \(train.name) has \(train.dimension)",
+            .data, path: name, "'\(tensor)' has \(dimension) dimensions, but \(train.name) has \(train.dimension)",
             remedy: "make both with the same network")
     }
 }

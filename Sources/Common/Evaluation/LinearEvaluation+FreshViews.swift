@@ -9,10 +9,10 @@ extension LinearEvaluation {
     func run(_ probe: StochasticProbe, freshViews train: FeatureStream, test: FeatureStream, progress: @escaping (String) -> Void) throws -> LinearReport {
         var probe = probe
         guard let names = train.classes, test.classes != nil else {
-            throw Failure(.data, path: (train.classes == nil ? train : test).name, "names no classes, which fresh views need", remedy: "let augment read images laid out as class/name.jpg")
+            throw Failure(.data, path: (train.classes == nil ? train : test).name, "names no classes, which fresh views need", remedy: "give augment images laid out as class/name.jpg")
         }
         guard let batch = train.header.metadata.count("batch") else {
-            throw Failure(.data, path: train.name, "does not say how large its batches are", remedy: "make it with augment")
+            throw Failure(.data, path: train.name, "does not state its batch size", remedy: "make it with augment")
         }
         probe.batch = batch
         let held = try test.readAll(), spread = FeatureSpread(held.features)
@@ -35,7 +35,7 @@ extension LinearEvaluation {
         }
         while let batch = try train.next() {
             guard train.dimension == test.dimension else { throw test.dimensionFailure(train) }
-            guard let epoch = batch.epoch else { throw Failure(.data, path: train.name, "has records that do not say of which epoch they are", remedy: "make it with augment") }
+            guard let epoch = batch.epoch else { throw Failure(.data, path: train.name, "has records without an epoch number", remedy: "make it with augment") }
             if first == nil { (first, known) = (epoch, FeatureSpread.Sums(dimension: train.dimension)) }
             if epoch == first {
                 known?.add(batch.features)
@@ -49,7 +49,7 @@ extension LinearEvaluation {
             if epoch >= probe.epochs { break }
             guard epoch == sum.epoch else {
                 throw Failure(
-                    .data, path: train.name, "goes on with epoch \(epoch) where \(sum.epoch) comes next, counted from 0",
+                    .data, path: train.name, "continues with epoch \(epoch), expected epoch \(sum.epoch) (counted from 0)",
                     remedy: "give augment --epoch \(sum.epoch) and --epochs \(probe.epochs - sum.epoch)")
             }
             let rows = FeatureMatrix(batch.features, samples: batch.labels.count, dimension: train.dimension)
@@ -66,7 +66,7 @@ extension LinearEvaluation {
         let near = search.flatMap { NearDuplicates($0.finish(), test: held.images, train: images) }
         if let remark = near?.remark(twins: subject.testInTrain, tensor) { subject.remarks.append(remark) }
         if state.curve.count < probe.epochs {
-            subject.remarks.append("the classifier has learnt for \(state.curve.count) of the protocol's \(probe.epochs) epochs: the stream has no more (augment --epochs \(probe.epochs))")
+            subject.remarks.append("the classifier was trained for \(state.curve.count) of the protocol's \(probe.epochs) epochs: the stream has no more (augment --epochs \(probe.epochs))")
         }
         let classifier = state.trainer.classifier
         return LinearReport(

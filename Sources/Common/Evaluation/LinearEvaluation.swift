@@ -62,7 +62,7 @@ public struct LinearEvaluation: Sendable {
             classifier = outcome.fit.classifier
             if !outcome.fit.converged { subject.remarks.append("the solver stopped after \(outcome.fit.iterations) steps, before its tolerance was reached") }
             if outcome.trials.isEmpty, probe.penalties.count > 1 {
-                subject.remarks.append("no class has five images, so none was held out, and the penalty is the middle one")
+                subject.remarks.append("no class has five images, so none was held out, and the middle penalty is used")
             }
             words = "convex, logistic regression by L-BFGS, L2 \(outcome.penalty)"
                 + (outcome.trials.isEmpty ? "" : " of \(outcome.trials.count) by hold-out of each fifth image")

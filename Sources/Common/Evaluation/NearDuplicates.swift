@@ -157,8 +157,8 @@ struct NearDuplicates {
     /// - Parameter tensor: the name of the features' tensor.
     func remark(twins: Int, _ tensor: String) -> String? {
         pairs.count <= twins ? nil
-            : "\(pairs.count) of the \(samples) test samples are nearly the same as a training sample by their \(tensor), \(Int(Self.timesNearer)) times nearer than is usual: perhaps the same image, coded or scaled anew; "
-                + "look at them with evaluate neighbours, and take them out of one of the two"
+            : "\(pairs.count) of the \(samples) test samples are almost equal to a training sample by their \(tensor), \(Int(Self.timesNearer)) times nearer than usual: perhaps the same image, re-encoded or rescaled; "
+                + "look at them with evaluate neighbours, and remove them from one of the two sets"
     }
 
     /// The members of a result.

@@ -24,7 +24,7 @@ public struct NearestImages: Sendable {
         while let batch = try stream.next() {
             guard stream.dimension == queries.dimension else {
                 throw Failure(
-                    .data, path: stream.name, "has features of \(stream.dimension) numbers where the others have \(queries.dimension)", remedy: "make both with the same network")
+                    .data, path: stream.name, "has features of \(stream.dimension) numbers, but the others have \(queries.dimension)", remedy: "make both with the same network")
             }
             search.add(batch.features)
             images += batch.images

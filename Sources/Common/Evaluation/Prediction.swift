@@ -59,8 +59,8 @@ public final class PredictionStream {
         (name, header, self.tensor, self.top) = (reader.name, reader.header, tensor, top)
         guard let names = classes ?? reader.header.metadata.names("logit_classes") else {
             throw Failure(
-                .data, path: reader.name, "does not name the classes of its logits: they are not of a classifier that was trained here",
-                remedy: "send the images through embed --logits with the weights of make finetune, or name the classes by --class-list")
+                .data, path: reader.name, "does not name the classes of its logits: they do not come from a classifier trained here",
+                remedy: "run embed --logits with the weights from make finetune, or name the classes with --class-list")
         }
         self.names = names
         self.reader = ReadAhead(reader)
@@ -73,14 +73,14 @@ public final class PredictionStream {
             return nil
         }
         guard let logits = record.tensors[tensor] else {
-            throw record.failure("has no tensor '\(tensor)', but \(record.names.isEmpty ? "nothing" : listed(record.names, quote: ""))", remedy: "send the images through embed --logits")
+            throw record.failure("has no tensor '\(tensor)', but \(record.names.isEmpty ? "nothing" : listed(record.names, quote: ""))", remedy: "run embed --logits on the images")
         }
         guard logits.dtype.isFloating, logits.shape.count == 2 else {
-            throw record.failure("'\(tensor)' is \(logits.summary), where floating numbers of shape [images, classes] are expected")
+            throw record.failure("'\(tensor)' is \(logits.summary), expected floating-point numbers of shape [images, classes]")
         }
         let (N, C) = (logits.shape[0], logits.shape[1])
         guard C == names.count else {
-            throw record.failure("'\(tensor)' has \(C) numbers of each image where there are \(names.count) classes", remedy: "name the classes of the classifier, in its order")
+            throw record.failure("'\(tensor)' has \(C) numbers per image, expected \(names.count), one per class", remedy: "list the classifier's classes in the order of its logits")
         }
         let values = try logits.floats(), images = try self.images(record, N)
         guard values.allSatisfy(\.isFinite) else { throw record.failure("'\(tensor)' holds numbers that are not finite", remedy: "look for the training step that diverged") }

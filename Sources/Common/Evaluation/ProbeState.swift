@@ -51,7 +51,7 @@ struct ProbeState {
         }
         let document = try DocumentFile.read(path)
         guard document.metadata[Self.key] == identity else {
-            throw Failure(.data, path: path, "is of another evaluation, or of other data", remedy: "remove it, or give --state another file")
+            throw Failure(.data, path: path, "belongs to another evaluation or to other data", remedy: "remove it, or give --state another file")
         }
         let weights = try document.tensor("weight", .f32, shape: [C, D]).floats(), biases = try document.tensor("bias", .f32, shape: [C]).floats()
         let velocity = try document.tensor("velocity", .f32, shape: [C * D + C]).floats()

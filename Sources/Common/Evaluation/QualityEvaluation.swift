@@ -18,7 +18,7 @@ public struct QualityEvaluation: Sendable {
     ///   - progress: called with the number of samples read since the last call.
     public func run(_ stream: FeatureStream, teacher: FeatureStream?, progress: (Int) -> Void = { _ in }) throws -> QualityReport {
         let set = try stream.readAll(progress)
-        guard set.features.samples > 1 else { throw Failure(.data, path: stream.name, "holds one sample, which has nothing to be told from") }
+        guard set.features.samples > 1 else { throw Failure(.data, path: stream.name, "has only one sample, expected at least 2") }
         let spread = FeatureSpread(set.features)
         set.features.normalizeRows()
         var report = QualityReport(
@@ -29,7 +29,7 @@ public struct QualityEvaluation: Sendable {
         let other = try teacher.readAll()
         guard other.images == set.images else {
             let first = zip(set.images, other.images).enumerated().first { $1.0 != $1.1 }?.offset ?? min(set.images.count, other.images.count)
-            throw Failure(.data, path: teacher.name, "has other images than \(stream.name), from sample \(first) on", remedy: "make both with the same augment --data and the recipe evaluation")
+            throw Failure(.data, path: teacher.name, "has different images from \(stream.name), starting at sample \(first)", remedy: "make both with the same augment --data and the recipe evaluation")
         }
         let images = set.images.count
         for k in k where k >= images { report.remarks.append("k = \(k) is more than the \(images - 1) other samples: all of them are neighbours") }

@@ -45,8 +45,8 @@ struct TwinSearch {
     /// A remark for the user; nil where no test sample was found.
     var remark: String? {
         count == 0 ? nil
-            : "\(count) of the \(test.samples) test samples are also in the training set (the same features): what is measured with them is memory; "
-                + "take them out of one of the two"
+            : "\(count) of the \(test.samples) test samples are also in the training set (identical features), so they measure memory; "
+                + "remove them from one of the two sets"
     }
 
     /// Compares training samples, (rows, dimension).

@@ -83,8 +83,8 @@ import ToolSupport
     private func failure() -> Failure {
         let code = unsafe sqlite3_errcode(handle) & 0xFF, what = unsafe String(cString: sqlite3_errmsg(handle))
         return switch code {
-        case SQLITE_NOTADB, SQLITE_CORRUPT: Failure(.data, path: path, "is no whole database: \(what)", remedy: "put back a copy of it, or move it away: then a new one begins")
-        case SQLITE_FULL: Failure(.io, path: path, "has no room: \(what)", remedy: "make room; what was noted before is kept")
+        case SQLITE_NOTADB, SQLITE_CORRUPT: Failure(.data, path: path, "is not an intact database: \(what)", remedy: "restore a backup, or move it away to start a new one")
+        case SQLITE_FULL: Failure(.io, path: path, "has no space left: \(what)", remedy: "free some space; earlier results are kept")
         case SQLITE_READONLY, SQLITE_CANTOPEN, SQLITE_PERM: Failure(.cannotCreate, path: path, "cannot be written: \(what)")
         default: Failure(.io, path: path, "\(what) (SQLite \(code))")
         }

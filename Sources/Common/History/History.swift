@@ -65,7 +65,7 @@ public final class History {
         // The missing end of a truncated file may consist of unused pages, so compare the sizes too.
         let size = try number("PRAGMA page_count") * number("PRAGMA page_size"), hasAll = History.size(of: path) >= size
         guard try database.run("PRAGMA quick_check").first == [.text("ok")], hasAll else {
-            throw Failure(.data, path: path, "is no whole database", remedy: "put back a copy of it, or move it away: then a new one begins")
+            throw Failure(.data, path: path, "is not an intact database", remedy: "restore a backup, or move it away to start a new one")
         }
         let version = try number("PRAGMA user_version"), application = try number("PRAGMA application_id"), tables = try number("SELECT count(*) FROM sqlite_master")
         if version == 0, application == 0, tables == 0 {
@@ -74,7 +74,7 @@ public final class History {
         }
         guard application == History.application else { throw Failure(.data, path: path, "is a database of another program", remedy: "name another file with HISTORY") }
         guard version <= History.version else {
-            throw Failure(.data, path: path, "is of version \(version), and this program knows \(History.version)", remedy: "use the newer program that has written it")
+            throw Failure(.data, path: path, "has version \(version), but this program supports \(History.version)", remedy: "use the newer program that wrote it")
         }
     }
 
@@ -106,7 +106,7 @@ public final class History {
     public func beginNight(_ now: String) throws -> (night: Night, goesOn: Bool) {
         if let last = try nights().last, last.ended == nil { return (last, true) }
         try database.run("INSERT INTO night (began, version) VALUES (?, ?)", [.text(now), .text(productVersion)])
-        guard let night = try nights().last else { throw Failure(.data, path: path, "has not kept a night that was begun") }
+        guard let night = try nights().last else { throw Failure(.data, path: path, "did not keep the night that was begun") }
         return (night, false)
     }
 
@@ -161,5 +161,5 @@ public final class History {
         return bits
     }
 
-    private func odd() -> Failure { Failure(.data, path: path, "has a row that is none of a history", remedy: "put back a copy of it, or move it away: then a new one begins") }
+    private func odd() -> Failure { Failure(.data, path: path, "has a row that does not belong to a history", remedy: "restore a backup, or move it away to start a new one") }
 }

@@ -61,7 +61,7 @@ final class MeasuredProcess {
         kill(-process, SIGCONT)
         defer { stop() }
         let line: [UInt8] = Array("run\n".utf8)
-        guard write(toIt, line, line.count) == line.count else { throw failure("reads no more") }
+        guard write(toIt, line, line.count) == line.count else { throw failure("no longer reads its input") }
         guard let seconds = try answer("seconds").asNumber, seconds > 0 else { throw failure("measured nothing") }
         return seconds
     }
@@ -72,7 +72,7 @@ final class MeasuredProcess {
         close(toIt)
         toIt = -1
         defer { end() }
-        guard let memory = try answer("memory").asInteger else { throw failure("does not know its memory") }
+        guard let memory = try answer("memory").asInteger else { throw failure("does not report its memory") }
         return memory
     }
 
@@ -86,14 +86,14 @@ final class MeasuredProcess {
                 let line = Array(unread[..<end])
                 unread.removeFirst(end + 1)
                 if let value = try? JSON(parsing: line)[key] { return value }
-                throw failure("says '\(String(decoding: line.prefix(200), as: UTF8.self))' where \"\(key)\" is expected")
+                throw failure("says '\(String(decoding: line.prefix(200), as: UTF8.self))', expected \"\(key)\"")
             }
             var question = pollfd(fd: fromIt, events: Int16(POLLIN), revents: 0)
             guard Progress.now() - start < patience else { throw failure("has not answered for \(Progress.duration(patience))") }
             guard poll(&question, 1, 1000) > 0 else { continue }
             var bytes = [UInt8](repeating: 0, count: 4096)
             let count = read(fromIt, &bytes, bytes.count)
-            guard count > 0 else { throw failure("ended before its answer") }
+            guard count > 0 else { throw failure("ended before it answered") }
             unread += bytes[..<count]
         }
     }

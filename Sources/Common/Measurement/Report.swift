@@ -29,8 +29,8 @@ public enum Report {
         }
         return table.text + """
 
-            GFLOP/s are those of the direct algorithm: Winograd's takes fewer, so its share may lie above 100 %. What is moved is what the plan
-            reads and writes if no cache keeps any of it.
+            GFLOP/s are those of the direct algorithm: Winograd's takes fewer, so its share may exceed 100 %. Bytes moved are those that the plan
+            reads and writes if no cache holds any of them.
 
             """
     }
@@ -73,7 +73,7 @@ public enum Report {
         let failures = comparisons.flatMap(\.trials).compactMap(\.failure).unique.map { $0 + "\n" }.joined()
         return table.text + """
 
-            Each took turns with ours, one after the other; the ratio is the middle one of the pairs. Its memory is that of its mode that
+            Each peer took turns with ours; the ratio is the median of the pairs. Its memory is that of its mode that
             takes the least.
 
             """ + "\n" + modesTable.text + failures

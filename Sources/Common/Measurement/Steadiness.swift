@@ -52,7 +52,7 @@ public final class Steadiness {
     public var note: String? {
         guard again > 0 else { return nil }
         let percent = Int(100 * Self.share)
-        return "Beside the \(turns) turns that count, \(again) were taken in vain, since the machine gave less than \(percent) % of its peak"
+        return "Besides the \(turns) turns that count, \(again) were discarded, since the machine gave less than \(percent) % of its peak"
             + (unsteady > 0 ? "; \(unsteady) of those that count were no better" : "") + "."
     }
 }

@@ -20,7 +20,7 @@ public enum Turns {
         for _ in 0..<2 { batch() }
         try output.write(JSON.object(["ready": true]).text + "\n")
         while let line = readLine() {
-            guard line == "run" else { throw Failure(.data, path: "standard input", "says '\(line)' where 'run' is expected") }
+            guard line == "run" else { throw Failure(.data, path: "standard input", "says '\(line)', expected 'run'") }
             batch()
             let start = Progress.now()
             var batches = 0.0

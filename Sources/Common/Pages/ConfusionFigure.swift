@@ -39,7 +39,7 @@ public struct ConfusionFigure: Sendable {
 
                 """
         }
-        let rest: HTML = order.count > shown.count ? "<p>And \(order.count - shown.count) classes that are better.</p>" : ""
+        let rest: HTML = order.count > shown.count ? "<p>And \(order.count - shown.count) better classes.</p>" : ""
         return """
             <div class="scroll"><table class="bars"><thead><tr><th scope="col">class</th><th scope="col">right</th><th scope="col">share</th><th scope="col">samples</th><th scope="col">teacher ┃</th></tr></thead><tbody>
             \(rows)</tbody></table></div>\(rest)
@@ -58,7 +58,7 @@ public struct ConfusionFigure: Sendable {
                 let count = counts[label][prediction], share = samples[label] > 0 ? Double(count) / Double(samples[label]) : 0
                 guard count > 0 else { return "<td></td>" }
                 let what = label == prediction ? "right" : "wrong"
-                return "<td class=\"\(what)\(share > 0.55 ? " full" : "")\" style=\"--share:\(LineChart.percent(share))\" title=\"\(classes[label]) taken for \(classes[prediction]): \(count) of \(samples[label])\">\(count)</td>"
+                return "<td class=\"\(what)\(share > 0.55 ? " full" : "")\" style=\"--share:\(LineChart.percent(share))\" title=\"\(classes[label]) predicted as \(classes[prediction]): \(count) of \(samples[label])\">\(count)</td>"
             }
             return "<tr><th scope=\"row\">\(classes[label])</th>\(cells)</tr>\n"
         }
@@ -67,6 +67,6 @@ public struct ConfusionFigure: Sendable {
 
     /// The most frequent confusions.
     private var pairs: HTML {
-        HTML.table(["class", "taken for", "samples"], confusions.prefix(Self.mostPairs).map { [classes[$0.label], classes[$0.prediction], "\($0.samples) of \(samples[$0.label])"] })
+        HTML.table(["class", "predicted as", "samples"], confusions.prefix(Self.mostPairs).map { [classes[$0.label], classes[$0.prediction], "\($0.samples) of \(samples[$0.label])"] })
     }
 }
