@@ -132,9 +132,9 @@ struct InterimTests {
         try place.expectFailure("train-step --student student second --epochs 3 --schedule constant --learning-rate 0.05 --interim half.safetensors -q -o out", 65, "\(other) student")
         try place.expectFailure("train-step --student kept second --epochs 3 -q -o out", 65, "kept: is an interim checkpoint, of the middle of an epoch; give it by --interim")
         try place.perform("cp begun half.safetensors")
-        let remedy = "remove it; the epoch goes on from half.before.safetensors, or begins anew where that is not there"
-        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: is no interim checkpoint; \(remedy)")
-        try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: is no interim checkpoint; \(remedy)")
+        let remedy = "remove it; the epoch then resumes from half.before.safetensors, or starts again if that is missing"
+        try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: is not an interim checkpoint; \(remedy)")
+        try place.expectFailure("\(Self.augment) --resume half.safetensors -o views.zst", 65, "half.safetensors: is not an interim checkpoint; \(remedy)")
         try place.expectFailure("\(Self.augment) --batch 64 --resume kept -o views.zst", 65, "kept: has done 2 batches of an epoch, which has 1 here")
         try place.perform("head -c 5000 kept > half.safetensors")
         try place.expectFailure("\(Self.step) second --interim half.safetensors -q -o out", 65, "half.safetensors: ", remedy)
