@@ -37,7 +37,7 @@ struct OddJPEGTests {
             (Array(base[..<100]), "ends before its first scan"), (try golden.bytes("12 bits.file"), "12 bits a colour"),
             (try golden.bytes("two components.file"), "2 colours"), (try golden.bytes("no height.file"), "its size is 48×0"),
             (try golden.bytes("bomb.file"), "has 13377×13378 pixels, above the limit of 178956970"), (try golden.bytes("no frame.file"), "no frame header"),
-            (try golden.bytes("marker 02.file"), "FF 02 is no marker"),
+            (try golden.bytes("marker 02.file"), "FF 02 is not a marker"),
         ] as [([UInt8], String)] {
             let failure = #expect(throws: Failure.self) { try JPEGHeader(bytes) }
             #expect(failure?.kind == .data && failure?.what.contains(words) == true, "\(failure?.what ?? "none") for \(words)")

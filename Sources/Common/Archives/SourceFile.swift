@@ -36,7 +36,7 @@ import ToolSupport
     public func readAll(_ buffer: inout [UInt8], at offset: Int, location: String) throws {
         let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try read($0, at: offset) }
         guard count == buffer.count else {
-            throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was first looked at")
+            throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was scanned")
         }
     }
 }

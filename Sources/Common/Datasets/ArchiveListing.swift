@@ -154,7 +154,7 @@ struct ArchiveListing {
 
     /// A tar ends with empty blocks. libarchive accepts one that is truncated between two members as complete.
     private func checkEnd() throws {
-        let failure = Failure(.data, path: path.description, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
+        let failure = Failure(.data, path: path.description, "does not end with an empty block, as a tar must", remedy: "it is truncated; make or copy it again")
         guard size >= 512 else { throw failure }
         var block = [UInt8](repeating: 1, count: 512)
         try SourceFile(path).readAll(&block, at: size - 512, location: "its end")

@@ -60,7 +60,7 @@ public struct JPEGHeader: Sendable, Equatable {
             case 0xEE: try JPEGHeader.application(&scanner, "Adobe")
             case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE1, 0xE3...0xED, 0xEF, 0xFE: try scanner.skip()
             case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
-            default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
+            default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is not a marker")
             }
             // Bytes between segments are skipped.
             repeat {

@@ -42,10 +42,10 @@ extension Recipe {
                 (self.name, self.bounds, isRange, isWhole, self.usual) = (name, bounds, true, false, usual)
             }
 
-            /// "0 to 1", "two numbers from 0 to 64, the lesser first".
+            /// "0 to 1", "two numbers from 0 to 64, the smaller first".
             public var takes: String {
                 let bounds = "\(Step.text(bounds.lowerBound)) to \(Step.text(bounds.upperBound))"
-                return isRange ? "two numbers from \(bounds), the lesser first" : (isWhole ? "a whole number from " : "") + bounds
+                return isRange ? "two numbers from \(bounds), the smaller first" : (isWhole ? "a whole number from " : "") + bounds
             }
         }
 
