@@ -43,7 +43,7 @@ struct Inspect: Tool {
         try checkFiles(
             outputs: ["standard output": OutputFile.standard, "--to-npy": toNpy, "--to-jpeg": toJpeg], inputs: ["the input": input])
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
-        if record != nil, records != nil { throw ValidationError("give either --record or --records") }
+        if record != nil, records != nil { throw ValidationError("give either --record or --records, not both") }
         try checkOption("--images", images, in: 1...10_000)
         if verify, record != nil || records != nil || toNpy != nil || toJpeg != nil {
             throw ValidationError("--verify checks the whole file and writes nothing else")
