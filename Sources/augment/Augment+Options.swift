@@ -109,7 +109,7 @@ extension Augment {
         // With more shards than batches some shards are empty, which is not an error of the process for such a shard.
         var whole = plan
         if steps == nil { whole.shard = Shard(1, of: 1) }
-        guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
+        guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "use fewer parts") }
         guard whole.batches > 0 else {
             throw Failure(.usage, path: data, "\(plan.images) images\(part) do not fill a batch of \(batch)", remedy: "use a smaller --batch, or leave out --drop-last")
         }

@@ -41,7 +41,7 @@ struct ArchiveListing {
     ///   - prefix: the folder that its members are put in.
     ///   - kept: the bytes that are in memory already.
     init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
-        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot access it") }
         guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
         size = Int(status.st_size)
         if size == 0 { throw Failure(.data, path: path.description, "is empty") }

@@ -143,7 +143,7 @@ extension Recipe {
         let (kind, parameter) = (parts[0], parts[1])
         let numbers = value.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
         guard numbers.count <= 2, let found = numbers.reduce([], { sum, next in sum.flatMap { sum in next.map { sum + [$0] } } }) else {
-            throw Failure(.usage, "\(path) takes a number, or two with a comma between them, found '\(value)'")
+            throw Failure(.usage, "\(path) takes a number, or two separated by a comma, found '\(value)'")
         }
         for table in wanted {
             if kind == "crop" { try tables[table].crop.set(parameter, found) }

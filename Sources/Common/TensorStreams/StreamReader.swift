@@ -135,7 +135,7 @@ public final class StreamReader {
             return header
         }
         if let format = contents.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
-            throw failure("is of format \(format) where \(StreamFormat.format) is expected", "use a newer version")
+            throw failure("has format \(format), but \(StreamFormat.format) is expected", "use a newer version")
         }
         throw contents.entries.isEmpty
             ? failure("is not a tensor stream: its first document does not say format = \(StreamFormat.format)")
