@@ -43,26 +43,26 @@ extension Augment {
         try checkOption("--epochs", epochs, in: 1...1_000_000)
         try checkOption("--repeat", cycle, in: 1...1_000_000_000)
         try checkOption("--slice-groups", sliceGroups, in: 1...1 << 20)
-        if sliceGroups != nil, slice == nil { throw ValidationError("--slice-groups goes with --slice, which says what part; leave it out") }
+        if sliceGroups != nil, slice == nil { throw ValidationError("--slice-groups is only for --slice; leave it out") }
         if slice != nil {
-            guard dropLast || steps != nil else { throw ValidationError("--slice is for batches that are all full; give --drop-last too") }
+            guard dropLast || steps != nil else { throw ValidationError("--slice needs all batches to be full; add --drop-last") }
             if let (option, _) = [("--preview", preview != nil), ("--list", list)].first(where: { $0.1 }) { throw ValidationError("--slice is for a stream; leave out \(option)") }
         }
         try checkOption("--limit", limit, in: 1...Int.max)
         try checkOption("--steps", steps, in: 1...max(1, Augment.mostImages / batch))
-        if steps != nil, dropLast { throw ValidationError("--drop-last is of no use with --steps, whose batches are all full; leave it out") }
-        if let labelsFraction, !(labelsFraction > 0 && labelsFraction <= 1) { throw ValidationError("--labels-fraction takes more than 0 to 1, found \(labelsFraction)") }
+        if steps != nil, dropLast { throw ValidationError("--drop-last has no effect with --steps, whose batches are all full; leave it out") }
+        if let labelsFraction, !(labelsFraction > 0 && labelsFraction <= 1) { throw ValidationError("--labels-fraction takes a share above 0, up to 1, found \(labelsFraction)") }
         if labelsFraction != nil, labelsList != nil { throw ValidationError("--labels-fraction and --labels-list both choose images; give one of them") }
         try checkOption("--level", level, in: -7...19)
         if split == "" { throw ValidationError("--split is empty; name a folder such as train") }
-        if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output has the stream") }
+        if report == OutputFile.standard { throw ValidationError("--report takes a file, found '-'; standard output carries the stream") }
         let outputs: KeyValuePairs = ["-o": output, "--timing": common.timing, "--report": report, "--preview": preview]
         try checkFiles(outputs: outputs, inputs: ["--data": data, "--class-list": classList, "--labels-list": labelsList, "--bags": bags])
         for recipe in recipeNames where Recipe.isFile(recipe) { try checkFiles(outputs: outputs, inputs: ["a recipe": recipe]) }
         if showRecipe != nil {
             guard data == nil, preview == nil else { throw ValidationError("--show-recipe prints a recipe and reads no images; leave out \(data == nil ? "--preview" : "--data")") }
         } else if data == nil {
-            throw ValidationError("say what to read: --data names a folder or an archive")
+            throw ValidationError("missing --data: name a folder or an archive")
         }
         if let preview {
             if preview == OutputFile.standard { throw ValidationError("--preview takes a file, found '-'") }
@@ -75,17 +75,17 @@ extension Augment {
         }
         if list {
             let others: [(String, Bool)] = [("--preview", preview != nil), ("--report", report != nil), ("--timing", common.timing != nil), ("--level", level != nil), ("--epochs", epochs != 1), ("--paths", paths)]
-            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--list prints which images there are and writes no stream; leave out \(option)") }
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--list only lists images and writes no stream; leave out \(option)") }
         }
         if bags != nil {
             let others: [(String, Bool)] = [("--views", views != nil), ("--crops", crops != nil), ("--mix-up", mixUp), ("--preview", preview != nil)]
-            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--bags says which views there are and how they are mixed; leave out \(option)") }
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--bags sets the views and how they are mixed; leave out \(option)") }
         }
         if !resume.isEmpty {
             let others: [(String, Bool)] = [("--epochs", epochs != 1), ("--preview", preview != nil), ("--list", list)]
-            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--resume goes on with one epoch; leave out \(option)") }
+            if let (option, _) = others.first(where: { $0.1 }) { throw ValidationError("--resume resumes one epoch; leave out \(option)") }
         }
-        if mixUp, batch < 2 { throw ValidationError("--mix-up mixes the images of a batch with each other, and --batch \(batch) has no two; take larger batches") }
+        if mixUp, batch < 2 { throw ValidationError("--mix-up mixes the images of a batch with each other, which takes --batch 2 or more, found \(batch)") }
         if mixUp, preview != nil { throw ValidationError("--preview shows views before they are mixed; leave out --mix-up") }
         try checkCrops()
     }
@@ -103,15 +103,15 @@ extension Augment {
             seed: groups.contains { $0.recipe.isRandom } ? seed : nil, archives: shuffle == .archives ? dataset.archiveStarts : nil, steps: steps)
         let part = (fold.count > 1 ? " in fold \(fold.defaultValueDescription)" : "") + (shard.count > 1 ? " in shard \(shard.defaultValueDescription)" : "")
         if shuffle == .archives {
-            guard plan.seed != nil else { throw Failure(.usage, "--shuffle archives is of no use to a recipe that takes images in their order", remedy: "leave it out") }
-            guard dataset.archiveStarts.count > 1 else { throw Failure(.usage, path: data, "is not several archives to take one after the other", remedy: "leave out --shuffle archives") }
+            guard plan.seed != nil else { throw Failure(.usage, "--shuffle archives has no effect with a recipe that keeps the images in order", remedy: "leave it out") }
+            guard dataset.archiveStarts.count > 1 else { throw Failure(.usage, path: data, "does not hold several archives to read one after the other", remedy: "leave out --shuffle archives") }
         }
         // With more shards than batches some shards are empty, which is not an error of the process for such a shard.
         var whole = plan
         if steps == nil { whole.shard = Shard(1, of: 1) }
-        guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "cut it into fewer parts") }
+        guard whole.pass > 0 else { throw Failure(.usage, path: data, "there are no images\(part) of \(dataset.samples.count)", remedy: "use fewer parts") }
         guard whole.batches > 0 else {
-            throw Failure(.usage, path: data, "\(plan.images) images\(part) are no full batch of \(batch)", remedy: "take a smaller --batch, or not --drop-last")
+            throw Failure(.usage, path: data, "\(plan.images) images\(part) do not fill a batch of \(batch)", remedy: "use a smaller --batch, or leave out --drop-last")
         }
         return plan
     }
@@ -162,9 +162,9 @@ extension Augment {
     func remark(_ dataset: Dataset, _ broken: BrokenImages) -> String {
         var parts = [dataset.classes.isEmpty ? "no classes" : dataset.classes.count == 1 ? "1 class" : "\(dataset.classes.count) classes"]
         if let split = dataset.split { parts.append("split \(split)" + (dataset.splits.count > 1 ? " of " + dataset.splits.joined(separator: ", ") : "")) }
-        if dataset.unlabelled > 0 { parts.append("\(dataset.unlabelled) without label beside the class folders") }
+        if dataset.unlabelled > 0 { parts.append("\(dataset.unlabelled) without a label beside the class folders") }
         if broken.count > 0 { parts.append("\(broken.count) broken, left out") }
-        if !dataset.passedOver.isEmpty { parts.append("passed over: " + dataset.passedOver.map(\.summary).joined(separator: ", ")) }
+        if !dataset.passedOver.isEmpty { parts.append("skipped: " + dataset.passedOver.map(\.summary).joined(separator: ", ")) }
         return parts.joined(separator: "; ")
     }
 }

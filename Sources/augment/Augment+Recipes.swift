@@ -11,7 +11,7 @@ extension Augment {
         guard let recipe = Recipe.named(name) else {
             throw Failure(
                 .usage, "there is no recipe '\(name)'",
-                remedy: Nearest.remedy(name, among: Recipe.all.map(\.name), list: "--recipe takes \(recipeNames), or a file as ./mine.json"))
+                remedy: Nearest.remedy(name, among: Recipe.all.map(\.name), list: "--recipe takes \(recipeNames), or a file such as ./mine.json"))
         }
         return recipe
     }
@@ -45,7 +45,7 @@ extension Augment {
         }
         // --crop-scale may be given to several augments, one of which makes evaluation views.
         for group in groups where crops != nil && group.scale != nil && group.recipe.tables.allSatisfy({ $0.crop.kind == .centre }) {
-            throw Failure(.usage, "--crops: the recipe \(group.recipe.name) takes the middle of an image and no share of it", remedy: "leave out the share behind @")
+            throw Failure(.usage, "--crops: the recipe \(group.recipe.name) takes the centre of an image, not a share of it", remedy: "leave out the share after @")
         }
         return groups
     }
@@ -76,7 +76,7 @@ extension Augment {
     /// Checks the recipes and crops as far as possible without reading files.
     func checkCrops() throws {
         for (option, isGiven) in [("--views", views != nil), ("--size", size != nil), ("--crop-scale", cropScale != nil)] where isGiven && crops != nil {
-            throw ValidationError("\(option) is of one group of views, and --crops says it of each; leave it out")
+            throw ValidationError("\(option) is for one group of views, and --crops sets it for each; leave it out")
         }
         // Files are read when the work begins.
         guard !recipeNames.contains(where: Recipe.isFile) else { return }

@@ -18,7 +18,7 @@ struct Augment: Tool {
             An image's class is the first folder on its path: cats/7.jpg and cats/persian/7.jpg are cats. An image in no folder has \
             the label -1. Folders named train, val, valid, validation or test are splits, not classes: --split selects the one to \
             read; the default is train if it exists. A single folder that contains all others is not a class. Hidden files and \
-            folders, and archives beside folders of images, are passed over; the closing line reports them.
+            folders, and archives beside folders of images, are skipped; the closing line reports them.
 
             A view depends only on the seed, the epoch and the image's number, and has the bytes that torchvision produces with \
             Pillow. An image that Pillow refuses is broken: it is left out of its batch, which is then shorter. Memory: two batches, \
@@ -117,7 +117,7 @@ struct Augment: Tool {
     var allowBad = false
     @Option(parsing: .unconditional, help: "The zstd level of the output, -7 to 19 (default: -1 to a pipe, 3 to a file).")
     var level: Int?
-    @Option(help: ArgumentHelp("Write what was read, broken and passed over to this file as JSON.", valueName: "file"))
+    @Option(help: ArgumentHelp("Write what was read, broken and skipped to this file as JSON.", valueName: "file"))
     var report: String?
     @Option(name: .shortAndLong, help: "The stream to write; - is standard output.")
     var output = OutputFile.standard
@@ -176,7 +176,7 @@ struct Augment: Tool {
         try resume.map { path in
             let interim = InterimCheckpoint(path), done = try interim.batch()
             guard done < plan.batches else {
-                throw Failure(.data, path: interim.newest, "has done \(done) batches of an epoch, which has \(plan.batches) here", remedy: "it is of another stream; remove it, or give the options that it was made with")
+                throw Failure(.data, path: interim.newest, "has done \(done) batches of an epoch that has \(plan.batches) here", remedy: "it belongs to another stream; remove it, or give the options that it was made with")
             }
             return done
         }.min() ?? 0

@@ -27,11 +27,11 @@ struct Bags {
         rows = Dictionary(index.enumerated().map { ($1, $0) }) { $1 }
         guard rows.count == index.count else { throw document.failure("has an image more than once in 'index'") }
         guard let most = (index + neighbours).max(), let least = (index + neighbours).min(), least >= 0, most < samples else {
-            throw document.failure("has images that the data, of \(samples) images, does not have", remedy: "make it of the same data with neighbours")
+            throw document.failure("has images that are missing from the data, of \(samples) images", remedy: "make it from the same data with neighbours")
         }
         for (row, image) in index.enumerated() where chosen.contains(image) {
             guard let other = neighbours[row * k..<(row + 1) * k].first(where: { !chosen.contains($0) }) else { continue }
-            throw document.failure("has image \(other) in the bag of image \(image), which is not read itself", remedy: "make it of the images that are read, with the same --limit, --fold and labels")
+            throw document.failure("has image \(other), which is not read, in the bag of image \(image)", remedy: "make it from the images that are read, with the same --limit, --fold and labels")
         }
     }
 
@@ -40,7 +40,7 @@ struct Bags {
     /// - Throws: ``MissingBag``.
     func member(of image: Int, seed: UInt64, epoch: Int) throws -> Int {
         guard let row = rows[image] else {
-            throw MissingBag(failure: Failure(.data, path: path, "has no neighbours of image \(image)", remedy: "make it of all images that are read, with the same --limit and --fold"))
+            throw MissingBag(failure: Failure(.data, path: path, "has no neighbours of image \(image)", remedy: "make it from all images that are read, with the same --limit and --fold"))
         }
         var random = CounterRandom(seed: seed, .bag, epoch: epoch, item: image)
         return neighbours[row * k + random.below(k)]

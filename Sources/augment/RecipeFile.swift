@@ -49,7 +49,7 @@ enum RecipeFile {
     }
 
     private static func step(_ json: JSON, _ place: String, isCrop: Bool) throws -> Recipe.Step {
-        guard let object = json.asObject else { throw failure(place, "is no object") }
+        guard let object = json.asObject else { throw failure(place, "is not an object") }
         guard let name = try string(json, "kind", place) else { throw failure(place, "has no 'kind'", "take one of \(kinds(crops: isCrop))") }
         guard let kind = Recipe.Step.Kind(rawValue: name), kind.isCrop == isCrop else {
             throw failure(place, "there is no kind of \(isCrop ? "crop" : "step") '\(name)'", "take one of \(kinds(crops: isCrop))")
@@ -70,21 +70,21 @@ enum RecipeFile {
     private static func kinds(crops: Bool) -> String { Recipe.Step.Kind.allCases.filter { $0.isCrop == crops }.map(\.rawValue).joined(separator: ", ") }
 
     private static func check(_ json: JSON, _ what: String, _ place: String, takes names: [String]) throws {
-        guard let object = json.asObject else { throw failure(place, "is no object, as \(what) is") }
+        guard let object = json.asObject else { throw failure(place, "is not an object, as \(what) must be") }
         if let other = object.first(where: { !names.contains($0.key) }) {
-            throw failure(place, "'\(other.key)' is nothing that \(what) has", "it has \(names.joined(separator: ", "))")
+            throw failure(place, "\(what) has no '\(other.key)'", "it has \(names.joined(separator: ", "))")
         }
     }
 
     private static func string(_ json: JSON, _ key: String, _ place: String) throws -> String? {
         guard let value = json[key] else { return nil }
-        guard let text = value.asString else { throw failure(place, "'\(key)' is no string") }
+        guard let text = value.asString else { throw failure(place, "'\(key)' is not a string") }
         return text
     }
 
     private static func list(_ json: JSON, _ key: String, _ place: String) throws -> [JSON] {
         guard let value = json[key] else { return [] }
-        guard let list = value.asArray, list.count <= listLimit else { throw failure(place, "'\(key)' is no list of up to \(listLimit)") }
+        guard let list = value.asArray, list.count <= listLimit else { throw failure(place, "'\(key)' is not a list of up to \(listLimit)") }
         return list
     }
 

@@ -31,7 +31,7 @@ enum ShardOption: ExpressibleByArgument {
         case .auto:
             if let (number, count) = try RankVariables.task { return Shard(number + 1, of: count) }
             guard let rank = RankVariables.rank, let count = RankVariables.count else {
-                throw Failure(.usage, "--shard auto goes by the variables of an array of Slurm's, of mpirun or of srun, and none of them has started this", remedy: "say which part, as --shard 1/2")
+                throw Failure(.usage, "--shard auto reads the variables of a Slurm array, of mpirun or of srun, and none of them has started this process", remedy: "name the part, such as --shard 1/2")
             }
             return Shard(rank + 1, of: count)
         }

@@ -25,7 +25,7 @@ enum SliceOption: ExpressibleByArgument {
         case .part(let number, let count): (rank, ranks) = (number, count)
         case .auto:
             guard let number = RankVariables.rank, let count = RankVariables.count else {
-                throw Failure(.usage, "--slice auto goes by the variables of mpirun or srun, and neither has started this", remedy: "say which part, as --slice 1/2")
+                throw Failure(.usage, "--slice auto reads the variables of mpirun or srun, and neither has started this process", remedy: "name the part, such as --slice 1/2")
             }
             (rank, ranks) = (number, count)
         }
@@ -34,7 +34,7 @@ enum SliceOption: ExpressibleByArgument {
             throw Failure(.usage, "\(ranks) ranks are more than the \(groups) group\(groups == 1 ? "" : "s") of a batch (--slice-groups)", remedy: "start \(groups) ranks, or cut batches into more groups")
         }
         guard batch >= 2 * groups else {
-            throw Failure(.usage, "batches of \(batch) images are too small for \(groups) groups of two at least", remedy: "take fewer groups, or --batch \(2 * groups)")
+            throw Failure(.usage, "batches of \(batch) images are too small for \(groups) groups of at least two", remedy: "use fewer groups, or --batch \(2 * groups)")
         }
         return BatchSlice(rank: rank, of: ranks, groups: groups)
     }

@@ -30,7 +30,7 @@ struct FanOut: Tool {
     func validate() throws {
         if ended == OutputFile.standard { throw ValidationError("--ended takes a file, found '-'") }
         try checkFiles(outputs: ["--ended": ended], inputs: ["standard input": "-"])
-        if commands.contains([]) { throw ValidationError(words.isEmpty ? "say who reads the stream: -- COMMAND, perhaps several times" : "a command is empty; write it after its --") }
+        if commands.contains([]) { throw ValidationError(words.isEmpty ? "name the programs that read the stream: -- COMMAND, once or more" : "a command is empty; write it after its --") }
     }
 
     func run() throws {

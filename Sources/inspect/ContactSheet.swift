@@ -39,7 +39,7 @@ struct ContactSheet {
         guard outline.count > 0 else { return }
         views = flat ? 1 : outline.shape[1]
         guard images.isEmpty || (H, W * views) == (height, width) else {
-            throw document.failure("has images of \(W * views)×\(H) where those before have \(width)×\(height)")
+            throw document.failure("has images of \(W * views)×\(H), but those before have \(width)×\(height)")
         }
         (height, width) = (H, W * views)
         wanted = min(outline.shape[0], capacity - images.count)

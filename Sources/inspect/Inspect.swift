@@ -43,10 +43,10 @@ struct Inspect: Tool {
         try checkFiles(
             outputs: ["standard output": OutputFile.standard, "--to-npy": toNpy, "--to-jpeg": toJpeg], inputs: ["the input": input])
         if let record, record < 0 { throw ValidationError("--record counts from 0, found \(record)") }
-        if record != nil, records != nil { throw ValidationError("--record and --records exclude each other") }
+        if record != nil, records != nil { throw ValidationError("give either --record or --records, not both") }
         try checkOption("--images", images, in: 1...10_000)
         if verify, record != nil || records != nil || toNpy != nil || toJpeg != nil {
-            throw ValidationError("--verify looks at all of a file and writes nothing else")
+            throw ValidationError("--verify checks the whole file and writes nothing else")
         }
         if toJpeg != nil, tensor.count > 1 { throw ValidationError("--to-jpeg shows one tensor, found \(tensor.count)") }
     }
@@ -79,7 +79,7 @@ struct Inspect: Tool {
                 inspection.record = reader.recordIndex + 1
             }
             if isPart, reader.recordIndex < shown.first {
-                throw Failure(.usage, path: reader.name, "has \(reader.recordIndex + 1) records, so none with number \(shown.first)")
+                throw Failure(.usage, path: reader.name, "has \(reader.recordIndex + 1) records, so there is no record \(shown.first)")
             }
         }
         if let toJpeg { try inspection.writeSheet(to: toJpeg) }

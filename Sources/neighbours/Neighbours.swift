@@ -41,6 +41,6 @@ struct FindNeighbours: Tool {
         let found = try ImageNeighbours(features, k: k, of: stream.name)
         let document = TensorDocument(metadata: ["provenance": stream.header.provenance.adding(FindNeighbours.self).text], tensors: found.tensors)
         try DocumentFile.write(document, to: output)
-        try progress.finish("\(found.k) neighbours of each by \(stream.dimension) numbers")
+        try progress.finish("\(found.k) neighbours per image, from features of \(stream.dimension) numbers")
     }
 }

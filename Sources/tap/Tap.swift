@@ -23,7 +23,7 @@ struct Tap: Tool {
 
     func validate() throws {
         try checkOption("--records", records, in: 0...1_000_000_000)
-        if output == OutputFile.standard { throw ValidationError("-o takes a file, found '-'; standard output has what is passed on") }
+        if output == OutputFile.standard { throw ValidationError("-o takes a file, found '-'; standard output carries the stream") }
         try checkFiles(outputs: ["-o": output, "standard output": "-"], inputs: ["standard input": "-"])
     }
 

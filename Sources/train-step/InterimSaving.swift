@@ -50,7 +50,7 @@ final class InterimSaving {
             failure.remedy = files.remedy
             throw failure
         }
-        guard let interim = state.interim else { throw Failure(.data, path: begin, "is no interim checkpoint", remedy: files.remedy) }
+        guard let interim = state.interim else { throw Failure(.data, path: begin, "is not an interim checkpoint", remedy: files.remedy) }
         guard interim.key == key else {
             throw Failure(.data, path: begin, "belongs to an epoch with other options, another stream or another first checkpoint than \(student)", remedy: "remove it; the epoch then starts again")
         }

@@ -61,7 +61,7 @@ struct ShardsTests {
         #expect(try part("SLURM_ARRAY_TASK_ID=4 SLURM_ARRAY_TASK_MIN=0 SLURM_ARRAY_TASK_MAX=6 SLURM_ARRAY_TASK_COUNT=4 SLURM_ARRAY_TASK_STEP=2") == "3/4")
         #expect(try part("SLURM_ARRAY_TASK_ID=3 SLURM_ARRAY_TASK_MIN=3 SLURM_ARRAY_TASK_MAX=3 SLURM_ARRAY_TASK_COUNT=1") == nil)
         #expect(try part("OMPI_COMM_WORLD_RANK=1 OMPI_COMM_WORLD_SIZE=3") == "2/3")
-        try expectFailure("env SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=5 SLURM_ARRAY_TASK_COUNT=2 \(augment) --shard auto -o part", 64, "some of 1 to 5 alone", "--shard $SLURM_ARRAY_TASK_ID/5")
+        try expectFailure("env SLURM_ARRAY_TASK_ID=5 SLURM_ARRAY_TASK_MIN=1 SLURM_ARRAY_TASK_MAX=5 SLURM_ARRAY_TASK_COUNT=2 \(augment) --shard auto -o part", 64, "only some of the tasks 1 to 5", "--shard $SLURM_ARRAY_TASK_ID/5")
         try expectFailure("\(augment) --shard auto -o part", 64, "none of them has started this", "--shard 1/2")
     }
 
@@ -72,13 +72,13 @@ struct ShardsTests {
             synthesize -o t --train 60 --test 16 --classes 3 --size 16 --shards 1 -q; \(augment.replacing("s/train", with: "t/train")) --shard 3/3 -o other
             \(augment) --epochs 2 --shard 1/2 -o e1; \(augment) --epochs 2 --shard 2/2 -o e2
             """)
-        try expectFailure("merge-shards 1 2 -o m", 65, "shard 3/3 is not among the 2 that are given")
-        try expectFailure("merge-shards 3 -o m", 65, "shard 1/3 and 1 more are not among the 1 that are given")
-        try expectFailure("merge-shards 1 2 again 3 -o m", 65, "again: is shard 2/3, as 2 is")
-        try expectFailure("merge-shards 1 of4 -o m", 65, "of4: is shard 2/4 where others are of 3")
-        try expectFailure("merge-shards 1 2 whole -o m", 65, "whole: is no shard")
-        try expectFailure("merge-shards 1 2 seed -o m", 65, "seed: is not of the stream that 1 is of: they came to be by other commands")
-        try expectFailure("merge-shards 1 2 other -o m", 65, "other: is not of the stream that 1 is of: 'classes' is")
+        try expectFailure("merge-shards 1 2 -o m", 65, "shard 3/3 is missing from the 2 given")
+        try expectFailure("merge-shards 3 -o m", 65, "shard 1/3 and 1 more are missing from the 1 given")
+        try expectFailure("merge-shards 1 2 again 3 -o m", 65, "again: is shard 2/3, and so is 2")
+        try expectFailure("merge-shards 1 of4 -o m", 65, "of4: is shard 2/4, but others are of 3")
+        try expectFailure("merge-shards 1 2 whole -o m", 65, "whole: is not a shard")
+        try expectFailure("merge-shards 1 2 seed -o m", 65, "seed: is not part of the same stream as 1: they were made by different commands")
+        try expectFailure("merge-shards 1 2 other -o m", 65, "other: is not part of the same stream as 1: 'classes' is")
         try expectFailure("merge-shards e1 e2 -o m", 65, "parts of several epochs")
         try expectFailure("merge-shards 1 2 cut -o m", 65, "cut: ")
         try expectFailure("merge-shards 1 2 3 -o 2", 64, "-o would replace a part, '2'")

@@ -71,7 +71,7 @@ struct AugmentFailureTests {
     @Test func `a stream that would be empty is not made`() throws {
         let place = try Workplace(images: 3)
         for (options, words) in [
-            ("--batch 4 --drop-last", "3 images are no full batch of 4; take a smaller --batch, or not --drop-last"),
+            ("--batch 4 --drop-last", "3 images do not fill a batch of 4; use a smaller --batch, or leave out --drop-last"),
             ("--fold 4/5", "there are no images in fold 4/5 of 3"),
         ] {
             let result = try place.run("augment --data data --size 16 \(options) -o out")
@@ -177,7 +177,7 @@ struct AugmentFailureTests {
             let numbers = result.output.split(whereSeparator: \.isWhitespace).compactMap { Int($0) }
             try #require(numbers.count == 2, "\(result.output)")
             let (status, peak) = (numbers[0], numbers[1])
-            #expect(status == 65 && peak < 300_000 && result.lines.count == 1 && (result.error.contains("unpacks to more than") || result.error.contains("demands 512 MiB")), "\(status), \(peak) kB \(result.error)")
+            #expect(status == 65 && peak < 300_000 && result.lines.count == 1 && (result.error.contains("unpacks to more than") || result.error.contains("needs 512 MiB")), "\(status), \(peak) kB \(result.error)")
             #expect(!place.exists("out") && !place.hasUnfinished)
             let little = try place.run("ulimit -v 100000; augment --data \(name) -o out")
             #expect([65, 74].contains(little.status) && little.lines.count == 1, "\(little.status) \(little.error)")

@@ -113,7 +113,7 @@ struct AugmentTests {
         try place.run("mkdir set; cp -r data set/train; cp -r data set/val; rm set/val/ant/*; mkdir set/.git; : > set/.git/x; : > set/stray.jpg")
         let result = try place.run("augment --data set --size 16 -o train")
         #expect(result.status == 0 && result.error.hasSuffix(
-            "3 classes; split train of train, val; passed over: 1 hidden (.git), 1 empty folder (val/ant), 1 image beside the splits (stray.jpg)\n"), "\(result.error)")
+            "3 classes; split train of train, val; skipped: 1 hidden (.git), 1 empty folder (val/ant), 1 image beside the splits (stray.jpg)\n"), "\(result.error)")
         let train = try place.read("train")
         #expect(train.header.metadata["samples"] == "12" && train.header.metadata["classes"] == #"["ant","bee","cat"]"#)
         #expect(try place.run("augment --data set --split val --size 16 -o val").status == 0)

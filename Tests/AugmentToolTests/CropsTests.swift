@@ -79,8 +79,8 @@ struct CropsTests {
     @Test func `crops that do not go together end with 64 and say why`() throws {
         let place = try Workplace(images: 1)
         for (options, words) in [
-            ("--crops '2x16' --views 2", "--views is of one group"), ("--crops '2x16' --size 8", "--size is of one group"), ("--crops '2x16' --crop-scale 0.1,1", "--crop-scale is of one group"),
-            ("--crops ''", "found nothing"), ("--crops '2x16@1-0.5'", "the lesser first"), ("--crops '2x16:mine'", "there is no recipe 'mine'"),
+            ("--crops '2x16' --views 2", "--views is for one group"), ("--crops '2x16' --size 8", "--size is for one group"), ("--crops '2x16' --crop-scale 0.1,1", "--crop-scale is for one group"),
+            ("--crops ''", "found nothing"), ("--crops '2x16@1-0.5'", "the smaller first"), ("--crops '2x16:mine'", "there is no recipe 'mine'"),
             ("--crops '2x16:swav-smal'", "did you mean swav-small?"), ("--crops '64x4096 '", "smaller --batch"), ("--crops '60x8 5x8'", "1 to 64 views in all"),
             ("--recipe moco-v3", "did you mean moco-v1?"), ("--set blur=1", "has no parameter 'blur'"), ("--set blur.sigma", "--set takes PARAMETER=VALUE"),
             ("--set blur.sigma=3", "--set blur.sigma=3: blur.sigma takes two numbers from 0 to 64"), ("--recipe evaluation --set blur.sigma=1,2", "evaluation has no parameter 'blur.sigma'; it has filter, crop.resize, crop.of"),
@@ -121,12 +121,12 @@ struct RecipeFileTests {
     }
 
     @Test(arguments: [
-        ("", "byte 0: ends where a value is expected"), ("[]", "is no object, as a recipe is"), ("{", "byte 1: ends where a key"), (#"{"views": []}"#, "'views' is empty"), (#"{"name": 3}"#, "'name' is no string"), (#"{"steps": []}"#, "'steps' is nothing that a recipe has; it has name, filter, views"),
+        ("", "byte 0: ends where a value is expected"), ("[]", "is not an object, as a recipe must be"), ("{", "byte 1: ends where a key"), (#"{"views": []}"#, "'views' is empty"), (#"{"name": 3}"#, "'name' is not a string"), (#"{"steps": []}"#, "a recipe has no 'steps'; it has name, filter, views"),
         (#"{"name": "a\u0007", "views": [{"crop": {"kind": "centre"}}]}"#, "printable"), (#"{"filter": "lanczos", "views": [1]}"#, "there is no filter 'lanczos'; take bilinear or bicubic"),
-        (#"{"views": [1]}"#, "view 1: is no object"), (#"{"views": [{}]}"#, "view 1: has no 'crop'; give it one of kind random-resized, clipped, centre"), (#"{"views": {}}"#, "no list"),
+        (#"{"views": [1]}"#, "view 1: is not an object"), (#"{"views": [{}]}"#, "view 1: has no 'crop'; give it one of kind random-resized, clipped, centre"), (#"{"views": {}}"#, "is not a list"),
         (#"{"views": [{"crop": {"kind": "flip"}}]}"#, "view 1, crop: there is no kind of crop 'flip'"), (#"{"views": [{"crop": {}}]}"#, "view 1, crop: has no 'kind'"),
         (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "flip"}, {"kind": "centre"}]}]}"#, "view 1, step 2: there is no kind of step 'centre'"),
-        (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "blur", "sigma": [2, 1]}]}]}"#, "view 1, step 1: blur.sigma takes two numbers from 0 to 64, the lesser first, found 2,1"),
+        (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "blur", "sigma": [2, 1]}]}]}"#, "view 1, step 1: blur.sigma takes two numbers from 0 to 64, the smaller first, found 2,1"),
         (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "blur", "sigma": "2"}]}]}"#, "'sigma' is neither a number nor a list of numbers"),
         (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "blur", "sigma": [1, "2"]}]}]}"#, "'sigma' is neither"),
         (#"{"views": [{"crop": {"kind": "centre"}, "steps": [{"kind": "blur", "size": 2}]}]}"#, "blur has no 'size'; it has probability, sigma"),

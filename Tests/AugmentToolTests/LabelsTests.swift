@@ -67,7 +67,7 @@ struct LabelsTests {
         let place = try Workplace(images: 6)
         try place.run("mkdir flat; cp data/*/*.jpg flat")
         let wrong = [
-            ("--data data --labels-fraction 0", 64, "--labels-fraction takes more than 0 to 1, found 0.0"), ("--data data --labels-fraction nan", 64, "--labels-fraction takes"),
+            ("--data data --labels-fraction 0", 64, "--labels-fraction takes a share above 0, up to 1, found 0.0"), ("--data data --labels-fraction nan", 64, "--labels-fraction takes"),
             ("--data data --labels-fraction 1.01", 64, "found 1.01"), ("--data data --labels-fraction 0.1 --labels-list x", 64, "give one of them"),
             ("--data data --labels-list missing", 66, "missing: cannot open it"), ("--data flat --labels-fraction 0.1", 64, "flat: has no classes to take a share of"),
         ]

@@ -124,7 +124,7 @@ struct DatasetTests {
         try place.write(Array("no archive at all".utf8), to: "text.tar")
         #expect(failure(place.path("text.tar"))?.kind == .data)
         try FileManager.default.createDirectory(atPath: place.path("folder"), withIntermediateDirectories: true)
-        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG images (*.jpg, *.jpeg); nothing is in it")
+        #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG images (*.jpg, *.jpeg); it is empty")
         try place.write([1], to: "folder/a/readme.txt")
         #expect(failure(place.path("folder"))?.description == "\(place.path("folder")): has no JPEG images (*.jpg, *.jpeg), only 1 other file (a/readme.txt)")
         try place.pack([("notes.txt", content("1"))], into: "other.tar")

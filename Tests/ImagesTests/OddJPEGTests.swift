@@ -34,10 +34,10 @@ struct OddJPEGTests {
         #expect(try JPEGHeader(base).components == 3 && JPEGHeader(golden.bytes("grey.file")).components == 1)
         for (bytes, words) in [
             ([], "is empty"), (Array("\u{89}PNG\r\n".utf8), "does not begin with FF D8"), ([0xFF, 0xD8, 0, 0], "is not followed by a marker"),
-            (Array(base[..<100]), "ends before its first scan"), (try golden.bytes("12 bits.file"), "12 bits a colour"),
+            (Array(base[..<100]), "ends before its first scan"), (try golden.bytes("12 bits.file"), "12 bits per colour"),
             (try golden.bytes("two components.file"), "2 colours"), (try golden.bytes("no height.file"), "its size is 48×0"),
             (try golden.bytes("bomb.file"), "has 13377×13378 pixels, above the limit of 178956970"), (try golden.bytes("no frame.file"), "no frame header"),
-            (try golden.bytes("marker 02.file"), "FF 02 is no marker"),
+            (try golden.bytes("marker 02.file"), "FF 02 is not a marker"),
         ] as [([UInt8], String)] {
             let failure = #expect(throws: Failure.self) { try JPEGHeader(bytes) }
             #expect(failure?.kind == .data && failure?.what.contains(words) == true, "\(failure?.what ?? "none") for \(words)")

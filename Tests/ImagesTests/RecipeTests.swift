@@ -135,7 +135,7 @@ struct RecipeTests {
     }
 
     @Test(arguments: [
-        ("blur.sigma", "2,1", "two numbers from 0 to 64, the lesser first"), ("blur.sigma", "1", "two numbers"), ("blur.probability", "1.5", "0 to 1, found 1.5"),
+        ("blur.sigma", "2,1", "two numbers from 0 to 64, the smaller first"), ("blur.sigma", "1", "two numbers"), ("blur.probability", "1.5", "0 to 1, found 1.5"),
         ("blur.probability", "nan", "0 to 1"), ("jitter.hue", "0.6", "0 to 0.5"), ("crop.scale", "0,1", "0.0001 to 1"), ("blur.probability", "x", "found 'x'"),
         ("blur.probability", "", "found ''"), ("filter", "nearest", "bilinear or bicubic"), ("blur.size", "1", "has no parameter 'blur.size'; it has filter, crop.scale"),
         ("3.blur.sigma", "1,1", "has no parameter"), ("0.blur.sigma", "1,1", "has no parameter"), ("blur", "1", "has no parameter"), (".", "1", "has no parameter"),
@@ -181,8 +181,8 @@ struct CropGroupTests {
 
     @Test(arguments: [
         ("", "found nothing"), ("2", "found '2'"), ("2x", "found '2x'"), ("x96", "found 'x96'"), ("2x96@", "found '2x96@'"), ("2x96@0.1", "found"), ("2x96@a-b", "found"),
-        ("2x96@0-1", "0.0001 to 1"), ("2x96@0.5-0.1", "the lesser first"), ("2x96@0.5-2", "0.0001 to 1"), ("2x96@nan-1", "0.0001 to 1"), ("0x96", "1 to 64 views"),
-        ("65x96", "1 to 64 views"), ("60x96 5x96", "behind 60"), ("2x0", "sizes from 1 to 4096"), ("2x4097", "sizes from 1"), ("2x96:none", "no recipe 'none'"),
+        ("2x96@0-1", "0.0001 to 1"), ("2x96@0.5-0.1", "the smaller first"), ("2x96@0.5-2", "0.0001 to 1"), ("2x96@nan-1", "0.0001 to 1"), ("0x96", "1 to 64 views"),
+        ("65x96", "1 to 64 views"), ("60x96 5x96", "after 60"), ("2x0", "sizes from 1 to 4096"), ("2x4097", "sizes from 1"), ("2x96:none", "no recipe 'none'"),
         ("2x99999999999999999999", "found"), ("-1x96", "1 to 64 views"), ("2x96x3", "found"), (Array(repeating: "1x8", count: 17).joined(separator: " "), "up to 16 groups, found 17"),
     ])
     func `what is no group is refused`(_ text: String, _ words: String) throws {

@@ -123,8 +123,8 @@ struct InspectTests {
     }
 
     @Test(arguments: [
-        ("--record 9", 64, "has 4 records, so none with number 9"), ("--record 4", 64, "has 4 records, so none with number 4"),
-        ("--records 4..", 64, "has 4 records, so none with number 4"), ("--records 3..1", 64, "3..1"), ("--check --to-npy x", 64, "--verify looks at all"),
+        ("--record 9", 64, "has 4 records, so there is no record 9"), ("--record 4", 64, "has 4 records, so there is no record 4"),
+        ("--records 4..", 64, "has 4 records, so there is no record 4"), ("--records 3..1", 64, "3..1"), ("--check --to-npy x", 64, "--verify checks the whole file"),
         ("--tensor loss", 65, "record 0: has no tensor 'loss'"), ("--to-jpeg x --tensor teacher", 65, "where U8 [any, any, any, any, 3] is expected"),
         ("> /dev/full", 74, "standard output: cannot write: No space left on device"), ("--to-npy /proc/x", 73, "cannot create"),
     ]) func `a mistake ends with its status and one line`(options: String, status: Int32, words: String) throws {

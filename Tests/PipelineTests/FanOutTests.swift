@@ -20,7 +20,7 @@ struct FanOutTests {
     @Test func `what one that fails, is killed or reads little does takes nothing from the others`() throws {
         let place = try Workplace()
         for (command, status, exit, words) in [
-            ("sh -c 'head -c 1000 > /dev/null; exit 66'", "66", 66, "ended with exit status 66"), ("sh -c 'kill -9 $$'", "137", 65, "was ended by signal 9"),
+            ("sh -c 'head -c 1000 > /dev/null; exit 66'", "66", 66, "ended with exit status 66"), ("sh -c 'kill -9 $$'", "137", 65, "was killed by signal 9"),
             ("sh -c 'exit 3'", "3", 65, "ended with exit status 3"), ("true", "0", 0, ""), ("sh -c 'cat > /dev/null; exit 74'", "74", 74, "ended with exit status 74"),
         ] {
             let result = try place.run("rm -f ended a b; head -c 5000000 /dev/zero > in; fan-out --ended ended -- sh -c 'cat > a' -- \(command) -- sh -c 'cat > b' < in; s=$?; cmp in a && cmp in b; exit $s")
@@ -46,8 +46,8 @@ struct FanOutTests {
     @Test func `a command line that is none is refused`() throws {
         let place = try Workplace()
         for (words, status, told) in [
-            ("", 64, "say who reads the stream"), ("--", 64, "say who reads the stream"), ("-- cat --", 64, "a command is empty"), ("-- -- cat", 64, "a command is empty"),
-            ("cat", 64, "say who reads the stream"), ("--ended - -- cat", 64, "--ended takes a file"), ("-- cat -- no-such-program x", 64, "'no-such-program x': cannot start it: No such file or directory"),
+            ("", 64, "name the programs that read the stream"), ("--", 64, "name the programs that read the stream"), ("-- cat --", 64, "a command is empty"), ("-- -- cat", 64, "a command is empty"),
+            ("cat", 64, "name the programs that read the stream"), ("--ended - -- cat", 64, "--ended takes a file"), ("-- cat -- no-such-program x", 64, "'no-such-program x': cannot start it: No such file or directory"),
             ("--ended nowhere/x -- cat", 73, "nowhere/x"),
         ] {
             let result = try place.run("echo x | fan-out \(words)")

@@ -22,7 +22,7 @@ struct PlanTests {
     @Test func `a tool that ends in any other way than by refusing its options is told in words`() throws {
         let place = try Workplace()
         let tools = "cp '\(Workplace.tools.path)/plan' bin; for t in augment initialize synthesize; do ln -sf '\(Workplace.tools.path)'/$t bin; done"
-        for (end, words) in [("exit 3", "ended with exit status 3"), ("kill -9 $$", "was ended by signal 9")] {
+        for (end, words) in [("exit 3", "ended with exit status 3"), ("kill -9 $$", "was killed by signal 9")] {
             try place.write("#!/bin/sh\n\(end)\n", to: "bin/train-step")
             let result = try place.run("\(tools); chmod +x bin/train-step; \(check("EPOCHS=1", plan: "bin/plan"))")
             #expect(result.status == 64 && result.lines == ["plan: STUDENT_OPTIONS: train-step \(words)"], "\(result.error)")

@@ -94,7 +94,7 @@ struct StudentsTests {
         try place.write("", to: "go")
         #expect(run.wait() == 2)
         #expect(place.exists("runs/a/done/student.1") && place.exists("runs/a/student.1.safetensors") && !place.exists("runs/a/done/student-tiny-resnet18.1"))
-        #expect(try place.text("runs/a/log/students.1.log").contains("-o student-tiny-resnet18.1.safetensors': was ended by signal 9"))
+        #expect(try place.text("runs/a/log/students.1.log").contains("-o student-tiny-resnet18.1.safetensors': was killed by signal 9"))
         let next = try place.run(make("a"))
         #expect(next.status == 0 && stages(next).filter { $0.hasPrefix("student") }.prefix(2) == ["student-tiny-resnet18.1", "students.2"], "\(next.error)")
         try #require(try place.run(make("b")).status == 0)

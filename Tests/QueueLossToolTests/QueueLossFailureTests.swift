@@ -49,7 +49,7 @@ struct QueueLossFailureTests {
         try place.stream("none", batches: 0..<0)
         try place.stream("state", batches: 0..<0, first: QueueState.record(EmbeddingQueue(capacity: 3, dimension: 2, seed: 1)))
         for (line, words) in [
-            ("queue-loss /dev/null -o out", "is empty"), ("echo hello | queue-loss -o out", "no tensor stream"),
+            ("queue-loss /dev/null -o out", "is empty"), ("echo hello | queue-loss -o out", "not a tensor stream"),
             ("queue-loss none -o out", "none: has no records with embeddings"), ("queue-loss state -o out", "state: has no records with embeddings"),
         ] {
             let result = try place.run(line)

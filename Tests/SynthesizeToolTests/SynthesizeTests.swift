@@ -109,7 +109,7 @@ struct SynthesizeTests {
         let place = try Workplace()
         try place.run("synthesize -o a --train 8 --test 8 --size 16 --shards 4")
         let result = try place.run("synthesize -o a --train 8 --test 8 --size 16 --shards 3")
-        #expect(result.status == 73 && result.error.contains("a/test/test-003.tar: is not of this set; remove it or name another folder"))
+        #expect(result.status == 73 && result.error.contains("a/test/test-003.tar: is not part of this set; remove it or name another folder"))
         #expect(try place.contents("a").count == 11)
     }
 
@@ -147,7 +147,7 @@ struct SynthesizeTests {
         for file in ["a/notes.txt", "a/train/train-000.tar.1.part", "a/test/.hidden"] {
             try place.run("rm -rf a; mkdir -p a/train a/test; echo mine > \(file)")
             let result = try place.run("synthesize -o a --train 8 --test 8 --size 16 --shards 1")
-            #expect(result.status == 73 && result.error == "synthesize: \(file): is not of this set; remove it or name another folder\n", "\(result.error)")
+            #expect(result.status == 73 && result.error == "synthesize: \(file): is not part of this set; remove it or name another folder\n", "\(result.error)")
             #expect(try place.text(file) == "mine\n" && place.contents("a").filter { $0.contains(".") } == [String(file.dropFirst(2))])
         }
     }

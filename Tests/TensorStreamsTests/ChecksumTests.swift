@@ -59,7 +59,7 @@ struct ChecksumTests {
             changed.metadata["checksum"] = checksum
             try DocumentFile.write(changed, to: folder.path("b"), checksum: false)
             let failure = TestSupport.failure { _ = try DocumentFile.read(folder.path("b")) }
-            #expect(failure?.kind == .data && failure?.what.contains("not those that its checksum was made of") == true, "\(name): \(String(describing: failure))")
+            #expect(failure?.kind == .data && failure?.what.contains("do not match its checksum") == true, "\(name): \(String(describing: failure))")
             // Reading some of the tensors verifies all of them.
             #expect(TestSupport.failure { _ = try DocumentFile.read(folder.path("b")) { _ in ["b"] } }?.kind == .data, "\(name)")
         }

@@ -94,16 +94,16 @@ struct SafetensorsTests {
         (#"{"a":{"dtype":"F32","shape":[3],"data_offsets":[0,8]}}"#, "has tensor 'a' in 8 bytes where F32 [3] needs 12", 8),
         (#"{"a":{"dtype":"F32","shape":[4294967296,4294967296],"data_offsets":[0,0]}}"#, "has tensor 'a' of sizes [4294967296, 4294967296], above the limit", 0),
         (#"{"a":{"dtype":"F32","shape":[0,9223372036854775807,3],"data_offsets":[0,0]},"b":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, "has tensor 'a' of sizes", 1),
-        (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#, "has tensor 'a' with a size that is no whole number", 0),
-        (#"{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,6]}}"#, "has tensor 'a' with a size that is no whole number", 6),
+        (#"{"a":{"dtype":"F32","shape":[-1],"data_offsets":[0,0]}}"#, "has tensor 'a' with a size that is not a whole number", 0),
+        (#"{"a":{"dtype":"F32","shape":[1.5],"data_offsets":[0,6]}}"#, "has tensor 'a' with a size that is not a whole number", 6),
         (#"{"a":{"dtype":"F8_E4M3","shape":[1],"data_offsets":[0,1]}}"#, "has tensor 'a' of type F8_E4M3", 1),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[4,0]}}"#, "has tensor 'a' whose data_offsets are not two rising numbers", 4),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0]}}"#, "has tensor 'a' whose data_offsets are not two rising numbers", 4),
         (#"{"a":{"dtype":"F32","shape":[1]}}"#, "has tensor 'a' without exactly dtype, shape and data_offsets", 4),
         (#"{"a":{"dtype":"F32","shape":[1],"data_offsets":[0,4],"x":1}}"#, "has tensor 'a' without exactly dtype, shape and data_offsets", 4),
-        (#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, "has a broken JSON header, at its byte 53: the key 'a' is there twice", 1),
-        (#"{"__metadata__":{"a":1}}"#, "has __metadata__ 'a' that is no string", 0),
-        (#"{"__metadata__":["a"]}"#, "has __metadata__ that is no JSON object", 0),
+        (#"{"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}}"#, "has a broken JSON header, at its byte 53: the key 'a' occurs twice", 1),
+        (#"{"__metadata__":{"a":1}}"#, "has __metadata__ 'a' that is not a string", 0),
+        (#"{"__metadata__":["a"]}"#, "has __metadata__ that is not a JSON object", 0),
         (#"[]"#, "has a header that does not start with '{'", 0),
         (#"{"a":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}}"#, "has tensor 'a' of more than 16 dimensions", 1),
         (#"{"a":{"dtype":"U8","shape":[9000000000000],"data_offsets":[0,9000000000000]}}"#, "has tensor 'a' of sizes", 0),
@@ -129,9 +129,9 @@ struct SafetensorsTests {
     @Test func `files of other kinds are named as such`() {
         for (start, what) in [
             (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "archive/data.pkl".utf8, "a file of torch.save"),
-            (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "cats/1.jpg".utf8, "a zip archive"), ([0x80, 2, 0x8A], "a Python pickle, such as older torch.save wrote"),
+            (Array("PK\u{3}\u{4}".utf8) + zeros(26) + "cats/1.jpg".utf8, "a zip archive"), ([0x80, 2, 0x8A], "a Python pickle, as older versions of torch.save wrote"),
             ([0x1F, 0x8B, 8, 0, 0, 0], "compressed by gzip"), ([0xFF, 0xD8, 0xFF, 0xE0], "a JPEG image"), (zeros(257) + "ustar".utf8, "a tar archive"),
-            (Array("<!DOCTYPE html><html>".utf8), "a web page"), (Array("version https://git-lfs.github.com/spec/v1".utf8), "a pointer of Git LFS, in place of the file itself"),
+            (Array("<!DOCTYPE html><html>".utf8), "a web page"), (Array("version https://git-lfs.github.com/spec/v1".utf8), "a Git LFS pointer, not the file itself"),
         ] as [([UInt8], String)] {
             write(start, to: folder.path("a"))
             #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what == "is \(what), not a file of tensors")
@@ -210,7 +210,7 @@ struct LimitTests {
         let deep = #"{"a":"# + String(repeating: "[", count: 100_000)
         write(document(deep), to: folder.path("a"))
         #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what.contains("without exactly dtype, shape and data_offsets") == true)
-        #expect(failure { _ = try JSON(parsing: deep) }?.what == "values are nested too deep")
+        #expect(failure { _ = try JSON(parsing: deep) }?.what == "values are nested too deeply")
         #expect(failure { _ = try JSON(parsing: "[" + String(repeating: "1,", count: 1_000_000) + "1]") }?.what == "there are too many values")
     }
 }

@@ -148,7 +148,7 @@ struct DamagedStreamTests {
 
     @Test(arguments: [[0], [0x28, 0xB5, 0x2F, 0xFD], [0x50, 0x2A, 0x4D, 0x18, 0, 0, 0, 0]] as [[UInt8]])
     func `anything behind the end is an error`(more: [UInt8]) {
-        #expect(failure { _ = try readAll(whole + more).get() }?.what == "there are bytes behind the end of the stream")
+        #expect(failure { _ = try readAll(whole + more).get() }?.what == "there are bytes after the end of the stream")
     }
 
     @Test func `two streams in one are an error`() {
@@ -174,7 +174,7 @@ struct DamagedStreamTests {
         write(Array("a line of text, not tensors".utf8), to: folder.path("text"))
         #expect(failure { _ = try StreamReader(folder.path("a.safetensors")) }?.what == "is a plain safetensors file, not a tensor stream")
         #expect(failure { _ = try StreamReader(folder.path("a.safetensors.zst")) }?.what == "is a checkpoint or a single document, not a tensor stream")
-        #expect(failure { _ = try StreamReader(folder.path("text")) }?.what == "is no tensor stream: it does not start with a zstd frame")
+        #expect(failure { _ = try StreamReader(folder.path("text")) }?.what == "is not a tensor stream: it does not start with a zstd frame")
         #expect(failure { _ = try DocumentFile.read(folder.path("a")) }?.what == "is a tensor stream where a single document is expected")
     }
 }

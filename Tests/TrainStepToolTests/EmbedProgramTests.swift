@@ -33,10 +33,10 @@ struct EmbedProgramTests {
 
     @Test(arguments: [
         ("true", "the program ended with exit status 0"), ("exit 3", "the program ended with exit status 3"), ("nothere-at-all 2> /dev/null", "the program ended with exit status 127"),
-        ("kill -9 $$", "the program was ended by signal 9"), ("head -c 100 > /dev/null", "the program ended with exit status 0"),
-        ("exec >&-; cat > /dev/null", "is empty where a tensor stream is expected"), ("yes", "is no tensor stream"),
+        ("kill -9 $$", "the program was killed by signal 9"), ("head -c 100 > /dev/null", "the program ended with exit status 0"),
+        ("exec >&-; cat > /dev/null", "is empty where a tensor stream is expected"), ("yes", "is not a tensor stream"),
         ("cat", "record 0: has no tensor 'teacher'; it has images, index, label"), ("embed --weights teacher -q; exit 9", "gave all answers, but ended with exit status 9"),
-        ("cat three; exec >&-; cat > /dev/null", "ended its answers before the last batch"), ("cat more; exec >&-; cat > /dev/null", "gave more answers than it was asked for"),
+        ("cat three; exec >&-; cat > /dev/null", "stopped answering before the last batch"), ("cat more; exec >&-; cat > /dev/null", "gave more answers than it was asked for"),
         ("cat cut; exec >&-; cat > /dev/null", "is cut off"), ("cat swapped; exec >&-; cat > /dev/null", "record 1: has another 'images' than the record that it answers"),
         ("cat blind; exec >&-; cat > /dev/null", "record 1: has another 'index' than the record that it answers; answer each record in turn"),
         ("cat dropped; exec >&-; cat > /dev/null", "record 1: has another 'index' than the record that it answers"), ("cat turned; exec >&-; cat > /dev/null", "record 2: has another 'index'"),
@@ -80,7 +80,7 @@ struct EmbedProgramTests {
 
     @Test func `a program that hangs is stopped, and so is what it has started`() throws {
         let place = try Workplace.training()
-        try place.expectFailure("embed views -q -o out --command-timeout 0.5 --command 'sleep 1234 & wait'", 74, "gave no answer for ", "as long as --command-timeout (of make distill TEACHER_TIMEOUT) allows, and was stopped; run it by hand")
+        try place.expectFailure("embed views -q -o out --command-timeout 0.5 --command 'sleep 1234 & wait'", 74, "gave no answer for ", "the limit of --command-timeout (of make distill TEACHER_TIMEOUT), and was stopped; run it by hand")
         #expect(try place.run("! grep -lsaF HOME=$PWD /proc/[0-9]*/environ | while read f; do tr '\\0' ' ' < ${f%environ}cmdline; echo; done | grep 'sleep 1234'").status == 0)
     }
 

@@ -88,12 +88,12 @@ struct LossProgramTests {
 
     @Test(arguments: [
         ("true", "the program ended with exit status 0"), ("exit 3", "the program ended with exit status 3"),
-        ("kill -9 $$", "the program was ended by signal 9"), ("head -c 100 > /dev/null", "the program ended with exit status 0"),
+        ("kill -9 $$", "the program was killed by signal 9"), ("head -c 100 > /dev/null", "the program ended with exit status 0"),
         ("exec >&-; cat > /dev/null", "is empty where a tensor stream is expected"),
-        ("echo rubbish and more rubbish; cat > /dev/null", "is no tensor stream: it does not start with a zstd frame"),
-        ("yes", "is no tensor stream"), ("cat", "record 0: has no tensor 'loss'; it has student, teacher, teacher.sample"),
+        ("echo rubbish and more rubbish; cat > /dev/null", "is not a tensor stream: it does not start with a zstd frame"),
+        ("yes", "is not a tensor stream"), ("cat", "record 0: has no tensor 'loss'; it has student, teacher, teacher.sample"),
         ("queue-loss -q; exit 9", "gave all answers, but ended with exit status 9"),
-        ("cat three; exec >&-; cat > /dev/null", "ended its answers before the last batch"), ("cat seven; exec >&-; cat > /dev/null", "gave more answers than it was asked for"),
+        ("cat three; exec >&-; cat > /dev/null", "stopped answering before the last batch"), ("cat seven; exec >&-; cat > /dev/null", "gave more answers than it was asked for"),
         ("cat cut; exec >&-; cat > /dev/null", "record 3 is cut off"), ("cat narrow; exec >&-; cat > /dev/null", "has 'gradient' of F32 [16, 15] where F32 [16, 16] is expected"),
         ("cat short; exec >&-; cat > /dev/null", "has 'loss' of F32 [15] where F32 [16] is expected"), ("cat nan; exec >&-; cat > /dev/null", "the gradient is not finite at epoch 0, step 2"),
         ("cat infinite; exec >&-; cat > /dev/null", "the loss is inf at epoch 0, step 2"), ("cat views; exec >&-; cat > /dev/null", "has no tensor 'loss'; it has images, index, label"),

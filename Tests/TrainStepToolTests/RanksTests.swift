@@ -155,9 +155,9 @@ struct RanksTests {
     @Test func `what cannot be is said by one process alone`() throws {
         let place = try Workplace.training()
         try place.expectFailure("train-step --mpi --student student taught -o out", 64, "--mpi needs a process that mpirun or srun started, and neither started this one")
-        try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --slice 1/2 -o out", 64, "--slice is for batches that are all full; give --drop-last too")
-        try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --drop-last --slice auto -o out", 64, "--slice auto goes by the variables of mpirun or srun", "say which part, as --slice 1/2")
-        try place.expectFailure("augment --data pictures/train --size 16 --batch 4 --drop-last --slice 1/3 -o out", 64, "batches of 4 images are too small for 3 groups of two at least")
+        try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --slice 1/2 -o out", 64, "--slice needs all batches to be full; add --drop-last")
+        try place.expectFailure("augment --data pictures/train --size 16 --batch 16 --drop-last --slice auto -o out", 64, "--slice auto reads the variables of mpirun or srun", "name the part, such as --slice 1/2")
+        try place.expectFailure("augment --data pictures/train --size 16 --batch 4 --drop-last --slice 1/3 -o out", 64, "batches of 4 images are too small for 3 groups of at least two")
         try place.expectFailure(
             "augment --data pictures/train --size 16 --batch 16 --drop-last --slice 1/2 -q | embed --weights teacher -q | train-step --student student - -o out", 65, "the stream has only a part of each batch", "leave out augment's --slice")
     }

@@ -93,7 +93,7 @@ extension Workplace {
         let result = try run(line)
         #expect(result.status == 74 && result.lines.count == 1, "\(result.status) \(result.error)", sourceLocation: location)
         #expect(
-            result.error.hasPrefix("train-step: --loss '") && result.error.contains("gave no answer for 1.0 s, as long as --loss-timeout allows, and was stopped; run it by hand"),
+            result.error.hasPrefix("train-step: --loss '") && result.error.contains("gave no answer for 1.0 s, the limit of --loss-timeout, and was stopped; run it by hand"),
             "\(result.error)", sourceLocation: location)
         #expect(!exists("out") && !hasUnfinished, sourceLocation: location)
     }

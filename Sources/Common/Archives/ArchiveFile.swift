@@ -49,7 +49,7 @@ public import ToolSupport
         // The directory of a zip is at its end.
         if start.starts(with: "PK".utf8) { return Failure(.data, path: path.description, "is a zip archive whose list of members is not in its last 16 KiB", remedy: "it is truncated or damaged, or has a long comment; make it again") }
         if kind.isCompressed {
-            return Failure(.data, path: path.description, "is \(kind.name), and no tar can be read in it", remedy: "the archive is truncated or damaged, or something else")
+            return Failure(.data, path: path.description, "is \(kind.name), but contains no readable tar", remedy: "it is truncated or damaged, or not an archive")
         }
         return Failure(.data, path: path.description, "is \(kind.name), not a tar or zip archive", remedy: "name a folder of images or an archive")
     }

@@ -13,7 +13,7 @@ public enum DecompressionWindow {
         let count = try unsafe header.withUnsafeMutableBytes { unsafe try file.read($0, at: 0) }
         guard let window = size(Array(header[..<count])), window > limit else { return }
         throw Failure(
-            .data, path: path.description, "demands \(window >> 20) MiB of memory to decompress, above the limit of \(limit >> 20) MiB",
+            .data, path: path.description, "needs \(window >> 20) MiB of memory to decompress, above the limit of \(limit >> 20) MiB",
             remedy: "compress it with a smaller dictionary, or unpack it")
     }
 

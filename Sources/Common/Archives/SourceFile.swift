@@ -13,7 +13,7 @@ import ToolSupport
         descriptor = unsafe path.withCString { unsafe open($0, O_RDONLY | O_CLOEXEC | O_NONBLOCK) }
         guard descriptor >= 0 else { throw Failure.errno(.noInput, path: path.description, "cannot open it") }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0 else { throw Failure.errno(.io, path: path.description, "cannot look at it") }
+        guard unsafe fstat(descriptor, &status) == 0 else { throw Failure.errno(.io, path: path.description, "cannot access it") }
         guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
     }
 
@@ -36,7 +36,7 @@ import ToolSupport
     public func readAll(_ buffer: inout [UInt8], at offset: Int, location: String) throws {
         let count = try unsafe buffer.withUnsafeMutableBytes { unsafe try read($0, at: offset) }
         guard count == buffer.count else {
-            throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was first looked at")
+            throw Failure(.data, path: path.description, location: location, "ends early", remedy: "the file has become shorter since it was scanned")
         }
     }
 }

@@ -41,7 +41,7 @@ struct ArchiveListing {
     ///   - prefix: the folder that its members are put in.
     ///   - kept: the bytes that are in memory already.
     init(_ path: BytePath, number: Int, prefix: BytePath, kept: Int) throws {
-        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot access it") }
         guard status.st_mode.isFile else { throw Failure(.data, path: path.description, "is \(status.st_mode.kind), not a file") }
         size = Int(status.st_size)
         if size == 0 { throw Failure(.data, path: path.description, "is empty") }
@@ -154,7 +154,7 @@ struct ArchiveListing {
 
     /// A tar ends with empty blocks. libarchive accepts one that is truncated between two members as complete.
     private func checkEnd() throws {
-        let failure = Failure(.data, path: path.description, "does not end with an empty block as a tar does", remedy: "it is truncated; make or copy it again")
+        let failure = Failure(.data, path: path.description, "does not end with an empty block, as a tar must", remedy: "it is truncated; make or copy it again")
         guard size >= 512 else { throw failure }
         var block = [UInt8](repeating: 1, count: 512)
         try SourceFile(path).readAll(&block, at: size - 512, location: "its end")

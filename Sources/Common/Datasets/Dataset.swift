@@ -79,7 +79,7 @@ public struct Dataset: Sendable {
         found.members = []
         guard !samples.isEmpty else {
             let rest = passedOver.list.map(\.summary).joined(separator: ", ")
-            throw Failure(.data, path: path, "has no JPEG images (*.jpg, *.jpeg)" + (rest.isEmpty ? "; nothing is in it" : ", only \(rest)"))
+            throw Failure(.data, path: path, "has no JPEG images (*.jpg, *.jpeg)" + (rest.isEmpty ? "; it is empty" : ", only \(rest)"))
         }
         self.path = path
         self.root = root

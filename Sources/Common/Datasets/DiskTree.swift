@@ -13,7 +13,7 @@ struct DiskTree: FileTree {
 
     func identity(of folder: BytePath) throws -> Identity {
         let path = root.appending(folder)
-        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot look at it") }
+        guard let status = DiskTree.status(path) else { throw Failure.errno(.noInput, path: path.description, "cannot access it") }
         return Identity(device: status.st_dev, inode: status.st_ino)
     }
 
@@ -21,7 +21,7 @@ struct DiskTree: FileTree {
         let full = root.appending(path)
         guard let status = DiskTree.status(full) else {
             // A dangling link, or a cycle of links.
-            guard [ENOENT, ELOOP, ENOTDIR].contains(errno) else { throw Failure.errno(.noInput, path: full.description, "cannot look at it") }
+            guard [ENOENT, ELOOP, ENOTDIR].contains(errno) else { throw Failure.errno(.noInput, path: full.description, "cannot access it") }
             return nil
         }
         return status.st_mode.isFolder ? .folder : status.st_mode.isFile ? .file : .special

@@ -30,7 +30,7 @@ public enum LabelSubset: Sendable, Equatable {
             let name = line.drop(while: blanks.contains), end = name.lastIndex { !blanks.contains($0) }
             return end.map { BytePath(name[...$0]) }
         }
-        guard !lines.isEmpty else { throw Failure(.data, path: path, "names no images", remedy: "write their names into it, one a line") }
+        guard !lines.isEmpty else { throw Failure(.data, path: path, "names no images", remedy: "write their names into it, one per line") }
         return .listed(lines)
     }
 
@@ -43,7 +43,7 @@ public enum LabelSubset: Sendable, Equatable {
         switch self {
         case .fraction(let share, let seed):
             guard !data.classes.isEmpty else {
-                throw Failure(.usage, path: data.path, "has no classes to take a share of", remedy: "put images into folders named for their classes")
+                throw Failure(.usage, path: data.path, "has no classes to take a share of", remedy: "put images into folders named after their classes")
             }
             return Choice(images: LabelSubset.share(share, of: candidates.map { ($0, data.samples[$0].label) }, classes: data.classes.count, seed: seed), missing: [])
         case .listed(let names): return try LabelSubset.find(names, in: data, among: candidates)
@@ -85,7 +85,7 @@ public enum LabelSubset: Sendable, Equatable {
             throw Failure(.usage, path: data.path, "has none of the \(names.count) images that the list names, such as '\(names[0].description.printableLine(limit: 80))'", remedy: "give the list that belongs to the data")
         }
         let images = candidates.filter(found.contains)
-        guard !images.isEmpty else { throw Failure(.usage, path: data.path, "has the list's images in another fold alone", remedy: "list images of this one") }
+        guard !images.isEmpty else { throw Failure(.usage, path: data.path, "has the listed images only in another fold", remedy: "list images of this fold") }
         return Choice(images: images, missing: missing)
     }
 }

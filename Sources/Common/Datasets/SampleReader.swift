@@ -21,7 +21,7 @@ public struct SampleReader: Sendable {
             let wanted = max(0, min(buffer.count, count - offset))
             let got = try unsafe file.read(UnsafeMutableRawBufferPointer(rebasing: buffer[..<wanted]), at: start + offset)
             guard got == wanted else {
-                throw Failure(.data, path: location(), "ends early", remedy: "the archive has become shorter since it was first looked at")
+                throw Failure(.data, path: location(), "ends early", remedy: "the archive has become shorter since it was scanned")
             }
             return got
         }

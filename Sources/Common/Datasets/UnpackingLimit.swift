@@ -35,7 +35,7 @@ struct UnpackingLimit {
         unpacked = count
         guard unpacked <= most else {
             throw Failure(
-                .data, path: path.description, "unpacks to more than \(UnpackingLimit.ratio) times its size (and \(UnpackingLimit.free >> 20) MiB), as JPEGs do not",
+                .data, path: path.description, "unpacks to more than \(UnpackingLimit.ratio) times its size (and \(UnpackingLimit.free >> 20) MiB), which JPEGs never do",
                 remedy: "unpack it, or make it a plain tar")
         }
     }

@@ -51,7 +51,7 @@ public struct CropGroup: Sendable, Equatable {
             guard sizes.count == 2, let views = sizes[0], let size = sizes[1] else { throw malformed("'\(word)'") }
             let firstView = groups.reduce(0) { $0 + $1.views }
             guard views >= 1, views <= viewLimit - firstView else {
-                throw Failure(.usage, "--crops takes 1 to \(viewLimit) views in all, found '\(word)'" + (firstView > 0 ? " behind \(firstView)" : ""))
+                throw Failure(.usage, "--crops takes 1 to \(viewLimit) views in all, found '\(word)'" + (firstView > 0 ? " after \(firstView)" : ""))
             }
             guard (1...sizeLimit).contains(size) else { throw Failure(.usage, "--crops takes sizes from 1 to \(sizeLimit), found '\(word)'") }
             var group = CropGroup(views: views, size: size, recipe: recipe, firstView: firstView)
@@ -59,7 +59,7 @@ public struct CropGroup: Sendable, Equatable {
                 let ends = crop[1].split(separator: "-", omittingEmptySubsequences: false).map { Double($0) }
                 guard ends.count == 2, let low = ends[0], let high = ends[1] else { throw malformed("'\(word)'") }
                 guard low >= 1e-4, low <= high, high <= 1 else {
-                    throw Failure(.usage, "--crops takes shares of an image from 0.0001 to 1, the lesser first, found '\(word)'")
+                    throw Failure(.usage, "--crops takes shares of an image from 0.0001 to 1, the smaller first, found '\(word)'")
                 }
                 group.scale = low...high
             }

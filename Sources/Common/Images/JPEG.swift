@@ -27,7 +27,7 @@ public enum JPEG {
     public static func encode(_ rgb: UnsafeBufferPointer<UInt8>, width: Int, height: Int, quality: Int) throws -> [UInt8] {
         precondition(width > 0 && height > 0 && rgb.count == width * height * 3 && (1...100).contains(quality))
         guard width <= 65500, height <= 65500 else {
-            throw Failure(.data, "an image of \(width)×\(height) pixels; JPEG holds at most 65500 a side")
+            throw Failure(.data, "an image of \(width)×\(height) pixels; JPEG holds at most 65500 per side")
         }
         guard let handle = tjInitCompress() else { throw Failure(.software, "TurboJPEG does not start") }
         defer { tjDestroy(handle) }

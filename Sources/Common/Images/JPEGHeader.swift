@@ -60,7 +60,7 @@ public struct JPEGHeader: Sendable, Equatable {
             case 0xEE: try JPEGHeader.application(&scanner, "Adobe")
             case 0xC4, 0xCC, 0xDC, 0xDD, 0xDF, 0xE1, 0xE3...0xED, 0xEF, 0xFE: try scanner.skip()
             case 0x00, 0xC8, 0xD0...0xD9, 0xF0...0xFD: break
-            default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is no marker")
+            default: throw Failure(.data, "cannot be decoded: FF \(JPEGHeader.hexadecimal(code)) is not a marker")
             }
             // Bytes between segments are skipped.
             repeat {
@@ -88,7 +88,7 @@ public struct JPEGHeader: Sendable, Equatable {
         }
         guard bytes.0 == 6 else { throw Failure(.data, "cannot be decoded: its frame header has \(length) bytes") }
         let values = bytes.1
-        guard values[0] == 8 else { throw Failure(.data, "cannot be decoded: it has \(values[0]) bits a colour, not 8") }
+        guard values[0] == 8 else { throw Failure(.data, "cannot be decoded: it has \(values[0]) bits per colour, not 8") }
         guard [1, 3, 4].contains(values[5]) else { throw Failure(.data, "cannot be decoded: it has \(values[5]) colours, not 1, 3 or 4") }
         try scanner.skip(to: start + length)
         return (values[3] << 8 | values[4], values[1] << 8 | values[2], values[5])

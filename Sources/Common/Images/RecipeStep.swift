@@ -42,10 +42,10 @@ extension Recipe {
                 (self.name, self.bounds, isRange, isWhole, self.usual) = (name, bounds, true, false, usual)
             }
 
-            /// "0 to 1", "two numbers from 0 to 64, the lesser first".
+            /// "0 to 1", "two numbers from 0 to 64, the smaller first".
             public var takes: String {
                 let bounds = "\(Step.text(bounds.lowerBound)) to \(Step.text(bounds.upperBound))"
-                return isRange ? "two numbers from \(bounds), the lesser first" : (isWhole ? "a whole number from " : "") + bounds
+                return isRange ? "two numbers from \(bounds), the smaller first" : (isWhole ? "a whole number from " : "") + bounds
             }
         }
 
@@ -143,7 +143,7 @@ extension Recipe {
         let (kind, parameter) = (parts[0], parts[1])
         let numbers = value.split(separator: ",", omittingEmptySubsequences: false).map { Double($0) }
         guard numbers.count <= 2, let found = numbers.reduce([], { sum, next in sum.flatMap { sum in next.map { sum + [$0] } } }) else {
-            throw Failure(.usage, "\(path) takes a number, or two with a comma between them, found '\(value)'")
+            throw Failure(.usage, "\(path) takes a number, or two separated by a comma, found '\(value)'")
         }
         for table in wanted {
             if kind == "crop" { try tables[table].crop.set(parameter, found) }

@@ -55,7 +55,7 @@ public struct SetFolder {
         case .overtaken:
             // It may be the same set, written for example by a child that a killed process left behind.
             guard isEqual(folder.path, path) else {
-                throw Failure(.cannotCreate, path: path, "was made by another program meanwhile, and is another set", remedy: "run it again, or name another folder")
+                throw Failure(.cannotCreate, path: path, "was made by another program in the meantime, and is a different set", remedy: "run it again, or name another folder")
             }
         }
     }
@@ -96,7 +96,7 @@ public struct SetFolder {
                 if name != ".", name != "..", !known.contains(name) { others.append(name) }
             }
             if let other = others.min() {
-                throw Failure(.cannotCreate, path: "\(folder)/\(other)", "is not of this set", remedy: "remove it or name another folder")
+                throw Failure(.cannotCreate, path: "\(folder)/\(other)", "is not part of this set", remedy: "remove it or name another folder")
             }
         }
     }

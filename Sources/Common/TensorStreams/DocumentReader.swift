@@ -93,11 +93,11 @@ import ToolSupport
     /// - Parameter checksum: computed over what was read, where the file has one.
     private func finish(_ checksum: String?) throws {
         try close()
-        guard try source.isAtEnd() else { throw Failure(.data, path: name, offset: source.position, "there are bytes behind the end of the document") }
+        guard try source.isAtEnd() else { throw Failure(.data, path: name, offset: source.position, "there are bytes after the end of the document") }
         guard checksum == promised else {
             throw Failure(
-                .data, path: name, "its tensors or metadata are not those that its checksum was made of",
-                remedy: "make the file again, or take 'checksum' out of its metadata if another program changed it on purpose")
+                .data, path: name, "its tensors or metadata do not match its checksum",
+                remedy: "make the file again, or remove 'checksum' from its metadata if another program changed it on purpose")
         }
     }
 }

@@ -17,7 +17,7 @@ struct FrameHeader {
         }
         let start = try source.peek(5)
         guard start.count == 5 else { throw failure("is cut off; the program that wrote it stopped early") }
-        guard Array(start[..<4]) == FrameHeader.magic else { throw failure("is no zstd frame") }
+        guard Array(start[..<4]) == FrameHeader.magic else { throw failure("is not a zstd frame") }
         let descriptor = start[4]
         let isSingleSegment = descriptor & 0x20 != 0
         guard descriptor & 0x18 == 0 else { throw failure("has a zstd frame header with reserved bits set") }
@@ -46,7 +46,7 @@ struct FrameHeader {
         func failure(_ what: String) -> Failure {
             Failure(.data, path: source.name, offset: source.position, "\(subject) \(what)")
         }
-        guard contentSize != nil else { throw failure("does not tell its size; compress it with the content size") }
+        guard contentSize != nil else { throw failure("does not state its size; compress it with the content size") }
         guard hasChecksum else { throw failure("has no checksum; compress it with zstd's content checksum") }
     }
 }

@@ -62,7 +62,7 @@ import ToolSupport
     func close() throws {
         var byte: UInt8 = 0
         let surplus = try unsafe withUnsafeMutableBytes(of: &byte) { try unsafe decompress(into: $0) }
-        guard surplus == 0, ended else { throw failure("goes on behind the end of its document") }
+        guard surplus == 0, ended else { throw failure("continues after the end of its document") }
     }
 
     /// Decompresses until `target` is full or the frame ends. Returns the number of bytes written.
@@ -83,7 +83,7 @@ import ToolSupport
             ended = result == 0
             unsafe produced += output.pos - before
             guard !isKept || produced <= FrameReader.free || produced / FrameReader.mostRatio <= source.position - start else {
-                throw failure("unpacks to more than \(FrameReader.mostRatio) times its size (and \(FrameReader.free >> 20) MiB), as no data does")
+                throw failure("unpacks to more than \(FrameReader.mostRatio) times its size (and \(FrameReader.free >> 20) MiB), which no real data does")
             }
             let stands = unsafe !ended && input.pos == 0 && output.pos == before
             if stands, stalled, source.available == 0 { throw failure("is cut off; the program that wrote it stopped early") }

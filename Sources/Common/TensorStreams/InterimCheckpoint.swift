@@ -29,7 +29,7 @@ public struct InterimCheckpoint: Sendable {
     public func batch() throws -> Int {
         do {
             guard let metadata = try metadata() else { return 0 }
-            guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else { throw Failure(.data, path: newest, "is no interim checkpoint") }
+            guard let batch = metadata.count(InterimCheckpoint.key), batch > 0 else { throw Failure(.data, path: newest, "is not an interim checkpoint") }
             return batch
         } catch var failure as Failure where failure.kind == .data {
             failure.remedy = remedy
@@ -58,7 +58,7 @@ public struct InterimCheckpoint: Sendable {
         // Links a second name, so that a checkpoint exists at all times. Where the file system has no hard links, it is
         // renamed.
         guard unsafe link(path, before) == 0 || errno == ENOENT || rename(path, before) == 0 || errno == ENOENT else {
-            throw Failure.errno(.cannotCreate, path: before, "cannot keep \(path) there")
+            throw Failure.errno(.cannotCreate, path: before, "cannot keep \(path) under this name")
         }
         var document = document
         document.metadata[InterimCheckpoint.versionKey] = productVersion
@@ -66,7 +66,7 @@ public struct InterimCheckpoint: Sendable {
     }
 
     /// The remedy where the newer checkpoint cannot be used.
-    public var remedy: String { "remove it; the epoch goes on from \(before), or begins anew where that is not there" }
+    public var remedy: String { "remove it; the epoch then resumes from \(before), or starts again if that is missing" }
 
     /// Removes both.
     public func remove() { for file in [path, before] { unsafe unlink(file) } }

@@ -61,13 +61,13 @@ struct JSONParser {
     }
 
     func repeated(_ key: String, at start: Int) -> Failure {
-        Failure(.data, offset: start, "the key '\(key.printableLine(limit: 80))' is there twice")
+        Failure(.data, offset: start, "the key '\(key.printableLine(limit: 80))' occurs twice")
     }
 
     /// Consumes white space, after which nothing may follow.
     mutating func finish() throws {
         skipSpace()
-        guard position == bytes.count else { throw failure("there is more behind the value") }
+        guard position == bytes.count else { throw failure("there is more after the value") }
     }
 
     /// Parses an object. `body` parses the value of each member; it receives the key and the byte offset of the key.
@@ -132,7 +132,7 @@ struct JSONParser {
     }
 
     private mutating func object(depth: Int) throws -> JSON {
-        guard depth > 0 else { throw failure("values are nested too deep") }
+        guard depth > 0 else { throw failure("values are nested too deeply") }
         var object = JSON.Object()
         try members { parser, key, start in
             guard object[key] == nil else { throw parser.repeated(key, at: start) }
@@ -142,7 +142,7 @@ struct JSONParser {
     }
 
     private mutating func array(depth: Int) throws -> JSON {
-        guard depth > 0 else { throw failure("values are nested too deep") }
+        guard depth > 0 else { throw failure("values are nested too deeply") }
         var values: [JSON] = []
         try elements { values.append(try $0.value(depth: depth - 1)) }
         return .array(values)
@@ -161,7 +161,7 @@ struct JSONParser {
             if next == UInt8(ascii: "\"") { break }
             try escape(to: &text)
         }
-        guard let string = String(validating: text, as: UTF8.self) else { throw failure("a string that is not UTF-8 ends") }
+        guard let string = String(validating: text, as: UTF8.self) else { throw failure("a string that is not UTF-8 ends here") }
         return string
     }
 

@@ -55,7 +55,7 @@ public final class RecordProgram {
         }
         let name = Self.name(option, command)
         wait = LongWait(limit: limit) {
-            supervision.warn("\(name): no answer for \($0); it must answer every record at once, flush its output, and end with its input")
+            supervision.warn("\(name): no answer for \($0); it must answer each record at once, flush its output, and exit when its input ends")
         }
         answers = fromChild[0]
         do {
@@ -76,7 +76,7 @@ public final class RecordProgram {
             try write { try $0.write(record) }
             return try receive()
         }
-        guard let received else { throw failure("ended its answers before the last batch") }
+        guard let received else { throw failure("stopped answering before the last batch") }
         return received
     }
 
@@ -122,7 +122,7 @@ public final class RecordProgram {
     private static func late(_ option: String, _ command: String, _ seconds: Double, _ supervision: ProgramSupervision, _ remedy: String) -> Failure {
         Failure(
             .io, path: name(option, command),
-            "gave no answer for \(Progress.duration(seconds)), as long as \(supervision.limit ?? "\(option)-timeout") allows, and was stopped",
+            "gave no answer for \(Progress.duration(seconds)), the limit of \(supervision.limit ?? "\(option)-timeout"), and was stopped",
             remedy: remedy)
     }
 

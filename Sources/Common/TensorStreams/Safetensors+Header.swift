@@ -21,7 +21,7 @@ extension Safetensors {
         private(set) var byteCount = 0
 
         init(header: [UInt8], limits: Limits) throws {
-            guard header.first == UInt8(ascii: "{") else { throw Failure(.data, "has a header that does not start with '{'", remedy: "it may be no safetensors document") }
+            guard header.first == UInt8(ascii: "{") else { throw Failure(.data, "has a header that does not start with '{'", remedy: "it may not be a safetensors document") }
             var parser = JSONParser(bytes: header)
             do {
                 try read(&parser, limits)
@@ -59,14 +59,14 @@ extension Safetensors {
         private static func metadata(_ parser: inout JSONParser, _ limits: Limits) throws -> [String: String] {
             guard parser.isAt("{") else {
                 _ = try parser.peekValue()
-                throw Failure(.data, "has \(metadataKey) that is no JSON object")
+                throw Failure(.data, "has \(metadataKey) that is not a JSON object")
             }
             var metadata: [String: String] = [:]
             try parser.members { parser, key, start in
                 guard metadata[key] == nil else { throw parser.repeated(key, at: start) }
                 guard parser.isAt("\"") else {
                     _ = try parser.peekValue()
-                    throw Failure(.data, "has \(metadataKey) \(shown(key)) that is no string")
+                    throw Failure(.data, "has \(metadataKey) \(shown(key)) that is not a string")
                 }
                 guard metadata.count < limits.metadataCount else {
                     throw Failure(.data, "has more than \(limits.metadataCount) entries of \(metadataKey), which is the limit")
@@ -100,7 +100,7 @@ extension Safetensors {
                     var sizes: [Int] = []
                     try parser.elements { parser in
                         guard sizes.count < limits.rank else { throw failure("of more than \(limits.rank) dimensions, which is the limit") }
-                        guard let size = try parser.wholeNumber(), size >= 0 else { throw failure("with a size that is no whole number") }
+                        guard let size = try parser.wholeNumber(), size >= 0 else { throw failure("with a size that is not a whole number") }
                         sizes.append(size)
                     }
                     shape = sizes

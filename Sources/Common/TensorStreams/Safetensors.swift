@@ -62,10 +62,10 @@ enum Safetensors {
         try unsafe withUnsafeMutableBytes(of: &length) { try unsafe fill($0) }
         length = UInt64(littleEndian: length)
         guard length <= limits.headerBytes else {
-            throw Failure(.data, "claims a header of \(length) bytes, above the limit of \(limits.headerBytes)", remedy: "it may be no safetensors document")
+            throw Failure(.data, "claims a header of \(length) bytes, above the limit of \(limits.headerBytes)", remedy: "it may not be a safetensors document")
         }
         if let size, 8 + Int(length) > size {
-            throw Failure(.data, "has \(size) bytes where its header alone should have \(8 + length)", remedy: "make the file again")
+            throw Failure(.data, "has \(size) bytes, but its header alone should have \(8 + length)", remedy: "make the file again")
         }
         guard length >= 2 else { throw Failure(.data, "has a header of \(length) bytes where at least {} is expected") }
         var header = [UInt8](repeating: 0, count: Int(length))

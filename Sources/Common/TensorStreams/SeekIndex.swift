@@ -38,7 +38,7 @@ struct SeekIndex: Equatable {
         let footer = try source.bytes(of: size - footerBytes..<size)
         guard footer[5...].elementsEqual(seekableMagic.littleEndianBytes) else { return nil }
         func failure() -> Failure {
-            Failure(.data, path: source.name, offset: size - footerBytes, "the index does not fit the file", remedy: "make the file again")
+            Failure(.data, path: source.name, offset: size - footerBytes, "the index does not match the file", remedy: "make the file again")
         }
         let count = Int(word(footer, 0))
         let length = 8 + count * 8 + footerBytes

@@ -125,8 +125,8 @@ public final class StreamReader {
         if !start.starts(with: FrameHeader.magic.prefix(start.count)) {
             let more = unsafe Array(source.atHand.prefix(9))
             throw more.count == 9 && more[8] == UInt8(ascii: "{")
-                ? failure("is a plain safetensors file, not a tensor stream", "give a stream, such as augment and embed write")
-                : failure("is no tensor stream: it does not start with a zstd frame")
+                ? failure("is a plain safetensors file, not a tensor stream", "give a stream such as augment or embed writes")
+                : failure("is not a tensor stream: it does not start with a zstd frame")
         }
         let frame = try openFrame("the header", limits: limits)
         let contents = frame.contents
@@ -135,11 +135,11 @@ public final class StreamReader {
             return header
         }
         if let format = contents.metadata[StreamFormat.formatKey], format.hasPrefix(StreamFormat.family) {
-            throw failure("is of format \(format) where \(StreamFormat.format) is expected", "use a newer version")
+            throw failure("has format \(format), but \(StreamFormat.format) is expected", "use a newer version")
         }
         throw contents.entries.isEmpty
-            ? failure("is no tensor stream: its first document does not say format = \(StreamFormat.format)")
-            : failure("is a checkpoint or a single document, not a tensor stream", "give a stream, such as augment and embed write")
+            ? failure("is not a tensor stream: its first document does not say format = \(StreamFormat.format)")
+            : failure("is a checkpoint or a single document, not a tensor stream", "give a stream such as augment or embed writes")
     }
 
     private func readRecord<Result>(_ read: (Safetensors.Contents, TensorDocument.Origin) throws -> Result) throws -> Result? {
@@ -218,12 +218,12 @@ public final class StreamReader {
             guard found == expected else {
                 let difference = zip(found, expected).prefix(count).enumerated().first { $1.0 != $1.1 }?.offset ?? count
                 throw Failure(
-                    .data, path: name, offset: start + difference, count < expected.count ? "the index is cut off" : "the index does not fit the records",
+                    .data, path: name, offset: start + difference, count < expected.count ? "the index is cut off" : "the index does not match the records",
                     remedy: "make the file again")
             }
         }
         guard try source.isAtEnd() else {
-            throw Failure(.data, path: name, offset: source.position, "there are bytes behind the end of the stream")
+            throw Failure(.data, path: name, offset: source.position, "there are bytes after the end of the stream")
         }
     }
 
@@ -233,7 +233,7 @@ public final class StreamReader {
         if let index = try SeekIndex.read(from: source) {
             let header = self.index
             guard index.entries.count >= 2, index.entries.starts(with: header.entries) else {
-                throw Failure(.data, path: name, "the index at its end does not fit its header", remedy: "make the file again")
+                throw Failure(.data, path: name, "the index at its end does not match its header", remedy: "make the file again")
             }
             let count = index.entries.count - 2
             guard record <= count else { throw tooFar(record, count) }
@@ -249,6 +249,6 @@ public final class StreamReader {
     }
 
     private func tooFar(_ record: Int, _ count: Int) -> Failure {
-        Failure(.usage, path: name, "has \(count) records, so none with number \(record)")
+        Failure(.usage, path: name, "has \(count) records, so there is no record \(record)")
     }
 }

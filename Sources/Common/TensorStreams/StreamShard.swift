@@ -73,24 +73,24 @@ public final class MergedShards {
         for path in paths {
             let reader = try StreamReader(path)
             guard let shard = StreamShard(reader.header) else {
-                throw Failure(.data, path: reader.name, "is no shard: its header has no 'shard'", remedy: "augment --shard makes them")
+                throw Failure(.data, path: reader.name, "is not a shard: its header has no 'shard'", remedy: "make shards with augment --shard")
             }
-            guard count == 0 || shard.count == count else { throw Failure(.data, path: reader.name, "is shard \(shard.text) where others are of \(count)", remedy: "give the shards of one epoch") }
+            guard count == 0 || shard.count == count else { throw Failure(.data, path: reader.name, "is shard \(shard.text), but others are of \(count)", remedy: "give the shards of one epoch") }
             count = shard.count
-            if let other = found[shard.number] { throw Failure(.data, path: reader.name, "is shard \(shard.text), as \(other.name) is", remedy: "give each once") }
+            if let other = found[shard.number] { throw Failure(.data, path: reader.name, "is shard \(shard.text), and so is \(other.name)", remedy: "give each shard once") }
             found[shard.number] = reader
         }
         let missing = (0..<count).map { $0 + 1 }.filter { found[$0] == nil }
         if let first = missing.first {
             let more = missing.count > 1 ? " and \(missing.count - 1) more" : ""
-            throw Failure(.data, "shard \(first)/\(count)\(more) \(missing.count > 1 ? "are" : "is") not among the \(found.count) that are given", remedy: "give all \(count)")
+            throw Failure(.data, "shard \(first)/\(count)\(more) \(missing.count > 1 ? "are" : "is") missing from the \(found.count) given", remedy: "give all \(count)")
         }
         let all = found.sorted { $0.key < $1.key }.map(\.value)
         guard let told = all.first(where: { !StreamShard.isEmpty($0.header) }) ?? all.first else { throw Failure(.usage, "no shards are given") }
         for other in all {
             guard let key = StreamShard.difference(told.header, other.header) else { continue }
-            let what = key == "provenance" ? "they came to be by other commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") in it and \(told.header.metadata[key] ?? "missing") in \(told.name)"
-            throw Failure(.data, path: other.name, "is not of the stream that \(told.name) is of: \(what)", remedy: "look at both with inspect")
+            let what = key == "provenance" ? "they were made by different commands" : "'\(key)' is \(other.header.metadata[key] ?? "missing") here and \(told.header.metadata[key] ?? "missing") in \(told.name)"
+            throw Failure(.data, path: other.name, "is not part of the same stream as \(told.name): \(what)", remedy: "compare both with inspect")
         }
         guard told.header.metadata.count("epochs") ?? 1 == 1 else { throw Failure(.data, path: told.name, "has parts of several epochs", remedy: "make the shards of one epoch") }
         header = StreamShard.merged(all.map(\.header))

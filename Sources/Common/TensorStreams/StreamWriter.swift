@@ -73,7 +73,7 @@ public final class StreamWriter {
     private func put(_ document: TensorDocument) throws {
         let layout = try Safetensors.Layout(document)
         guard layout.byteCount <= StreamFormat.recordBytes else {
-            throw Failure(.usage, path: name, "a record of \(layout.byteCount) bytes, above the limit of \(StreamFormat.recordBytes)", remedy: "make smaller batches")
+            throw Failure(.usage, path: name, "a record of \(layout.byteCount) bytes, above the limit of \(StreamFormat.recordBytes)", remedy: "use smaller batches")
         }
         try withOutput { output in
             let compressed = try frames.write(layout, to: &output)

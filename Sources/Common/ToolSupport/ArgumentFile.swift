@@ -18,7 +18,7 @@ public enum ArgumentFile {
     /// The arguments in the file at `path`.
     public static func lines(of path: String) throws -> [String] {
         let bytes = try SmallFile.bytes(path, limit: limit, name: "@\(path)", of: "a file of arguments", tooLarge: .usage)
-        guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.usage, path: "@\(path)", "is not UTF-8, as arguments are") }
+        guard let text = String(validating: bytes, as: UTF8.self) else { throw Failure(.usage, path: "@\(path)", "is not UTF-8, as arguments must be") }
         // Splits scalars, because a carriage return and a newline form one character.
         return text.unicodeScalars.split(separator: "\n").map { String($0) }
     }

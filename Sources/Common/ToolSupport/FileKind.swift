@@ -16,7 +16,7 @@ public struct FileKind {
     }
 
     /// The remedy for files that only convert-weights reads.
-    public static let toConvert = "convert-weights makes a file of tensors of it"
+    public static let toConvert = "convert it with convert-weights"
 
     /// The kind of a file that begins with `start`; nil where it is unknown.
     public static func of(_ start: [UInt8]) -> FileKind? {
@@ -33,12 +33,12 @@ public struct FileKind {
             if holds("data.pkl") || holds(".data/") { return FileKind("a file of torch.save", toTensors: safetensors) }
             if holds(".npy") { return FileKind("a NumPy archive", toTensors: safetensors) }
             let isScript = holds("/code/") || holds("/constants.pkl") || holds("/data/0")
-            return isScript ? FileKind("a program of TorchScript", toTensors: "save the state_dict of torch.jit.load(…) with torch.save") : FileKind("a zip archive")
+            return isScript ? FileKind("a TorchScript program", toTensors: "save the state_dict of torch.jit.load(…) with torch.save") : FileKind("a zip archive")
         }
         if begins("PK\u{5}\u{6}") { return FileKind("an empty zip archive") }
         // A pickle of protocol 2 to 5 is the format of older PyTorch.
         if let version = start.dropFirst().first, begins([0x80]), 2...5 ~= version {
-            return FileKind("a Python pickle, such as older torch.save wrote", toTensors: safetensors)
+            return FileKind("a Python pickle, as older versions of torch.save wrote", toTensors: safetensors)
         }
         if start.dropFirst(257).starts(with: "ustar".utf8) { return FileKind("a tar archive") }
         if begins([0x1F, 0x8B]) { return FileKind("compressed by gzip", toTensors: decompress) }
@@ -55,11 +55,11 @@ public struct FileKind {
         if start.count > 8, start[3..<8].allSatisfy({ $0 == 0 }), start[8] == UInt8(ascii: "{") { return FileKind("a safetensors file") }
         if begins("GGUF") { return FileKind("a GGUF file") }
         if begins([0x7F] + "ELF".utf8) { return FileKind("a program") }
-        if begins("version https://git-lfs") { return FileKind("a pointer of Git LFS, in place of the file itself") }
+        if begins("version https://git-lfs") { return FileKind("a Git LFS pointer, not the file itself") }
         if begins("<!DOCTYPE") || begins("<!doctype") || begins("<html") { return FileKind("a web page") }
         // ONNX: the format version, then the name of the program that wrote it.
         if start.count > 4, start[0] == 0x08, start[1] < 32, start[2] == 0x12, start.dropFirst(4).prefix(Int(start[3])).allSatisfy({ 0x20...0x7E ~= $0 }) {
-            return FileKind("an ONNX file, whose tensors are not read", toTensors: "name the weights that it was made of")
+            return FileKind("an ONNX file, whose tensors are not read", toTensors: "name the weights it was made from")
         }
         if start.count > 8, start.prefix(64).allSatisfy({ $0 >= 0x20 && $0 < 0x7F || 0x09...0x0D ~= $0 }) { return FileKind("text") }
         return nil

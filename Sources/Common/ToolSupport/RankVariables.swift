@@ -40,7 +40,7 @@ public enum RankVariables {
             guard let id = number("SLURM_ARRAY_TASK_ID"), let count = number("SLURM_ARRAY_TASK_COUNT"), let first = number("SLURM_ARRAY_TASK_MIN"), let last = number("SLURM_ARRAY_TASK_MAX") else { return nil }
             let step = max(1, number("SLURM_ARRAY_TASK_STEP") ?? 1), place = (id - first) / step
             guard (last - first) / step + 1 == count, 0..<count ~= place else {
-                throw Failure(.usage, "the array's tasks are some of \(first) to \(last) alone", remedy: "number them one after the other, or say which part, as --shard $SLURM_ARRAY_TASK_ID/\(last)")
+                throw Failure(.usage, "the array has only some of the tasks \(first) to \(last)", remedy: "number them consecutively, or name the part, such as --shard $SLURM_ARRAY_TASK_ID/\(last)")
             }
             return (place, count)
         }

@@ -6,7 +6,7 @@ public enum WaitStatus {
 
     /// "ended with exit status 3".
     public static func words(_ status: CInt) -> String {
-        if status == unknown { return "ended in a way that the system does not tell" }
-        return status & 0x7F == 0 ? "ended with exit status \(status >> 8 & 0xFF)" : "was ended by signal \(status & 0x7F)"
+        if status == unknown { return "ended with an unknown status" }
+        return status & 0x7F == 0 ? "ended with exit status \(status >> 8 & 0xFF)" : "was killed by signal \(status & 0x7F)"
     }
 }
