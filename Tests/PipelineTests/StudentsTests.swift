@@ -176,7 +176,7 @@ struct StudentsTests {
         for (settings, words) in [
             ("STUDENTS='tiny-resnet10 tiny-resnet10'", "STUDENTS=tiny-resnet10 tiny-resnet10: tiny-resnet10 is listed twice; name it once"),
             ("STUDENTS='tiny-resnet10 tiny-resnet19'", "did you mean tiny-resnet10?"), ("STUDENTS=tiny-resnet18", "STUDENT=tiny-resnet10 is not among STUDENTS=tiny-resnet18"),
-            ("STORE=0", "STORE=0: a whole number of 1 to 100000 is expected"), ("STORE=2 METHOD=moco-v2 TEACHER_NETWORK=", "there is none of that name"), ("STORE_HALF=2", "STORE_HALF=2: 1 is expected"),
+            ("STORE=0", "STORE=0: a whole number from 1 to 100000 is expected"), ("STORE=2 METHOD=moco-v2 TEACHER_NETWORK=", "there is none of that name"), ("STORE_HALF=2", "STORE_HALF=2: 1 is expected"),
             ("\(Self.two) FROM=$PWD/pictures.weights", "STUDENTS=tiny-resnet10 tiny-resnet18: FROM=\(place.path("pictures.weights")) is one network"),
         ] {
             let result = try place.run(place.make("a", "\(Self.data) \(settings)"))

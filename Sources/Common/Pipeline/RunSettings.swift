@@ -146,7 +146,7 @@ public struct RunSettings: Sendable {
         func checkCount(_ range: ClosedRange<Int>) throws {
             // Only digits are allowed; Int accepts "+3" too.
             guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value), range.contains(number) else {
-                throw wrong("a whole number of \(range.lowerBound) to \(range.upperBound) is expected")
+                throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound) is expected")
             }
         }
         guard !value.unicodeScalars.contains("\0") else { throw wrong("contains a zero byte") }

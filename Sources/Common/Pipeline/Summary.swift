@@ -114,7 +114,7 @@ struct Summary {
         let versions = Set(work.done.values.map(\.version)).subtracting([productVersion])
         guard !versions.isEmpty else { return [] }
         let count = work.done.values.count { $0.version != productVersion }
-        return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion); remove \(preparation.folder.path)/done to redo them all")]
+        return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion); remove \(preparation.folder.path)/done to redo everything")]
     }
 
     /// The reason why finished stages are executed again.
