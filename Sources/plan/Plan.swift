@@ -20,7 +20,7 @@ struct Plan: Tool {
         version: productVersion,
         subcommands: [Distill.self, Pretrain.self, Finetune.self, Check.self, OneStage.self, Report.self, Compare.self, DistillSlurm.self, ShardOfFeatures.self, Nightly.self, Status.self, Finish.self, Clean.self, Settings.self])
 
-    func run() throws { throw ValidationError("say what to plan: distill, pretrain, finetune, check or stage") }
+    func run() throws { throw ValidationError("name what to plan: distill, pretrain, finetune, check or stage") }
 
     static func write(_ text: String) throws {
         try OutputFile.write(text, to: OutputFile.standard)

@@ -18,7 +18,7 @@ struct DamageTests {
             ("table.txt", "truncate -s 10", "table"), ("report.html", "truncate -s 10", "report"),
         ] {
             let result = try place.run("\(damage) runs/a/\(file); \(place.make("a") + " EPOCHS=3")")
-            #expect(result.status == 0 && result.error.contains("\(file) is not as \(todo) made it, will be set aside as \(file).damaged"), "\(file): \(result.error)")
+            #expect(result.status == 0 && result.error.contains("\(file) is not as \(todo) made it and will be set aside as \(file).damaged"), "\(file): \(result.error)")
             #expect(place.toDo(result) == todo && place.exists("runs/a/\(file).damaged"), "\(result.error)")
             try place.run("rm runs/a/*.damaged")
             #expect(try place.results("a") == expected)
@@ -78,7 +78,7 @@ struct DamageTests {
         // A link is read as its target.
         for (command, name) in [("cp $PWD/runs/a/pictures/test/test-000.tar", "more.tar"), ("ln -s ../test/test-000.tar", "zmore.tar"), ("ln -s ../test", "folder")] {
             let refused = try place.run("\(command) runs/a/pictures/train/\(name); \(make)")
-            #expect(refused.status == 2 && refused.error.contains("pictures/train/\(name): is not of the drawn set; move it away"), "\(refused.error)")
+            #expect(refused.status == 2 && refused.error.contains("pictures/train/\(name): is not part of the drawn set; move it away"), "\(refused.error)")
             try place.run("rm runs/a/pictures/train/\(name)")
         }
     }
@@ -116,11 +116,11 @@ struct DamageTests {
         try place.write("a file", to: "runs/a")
         let result = try place.run(place.make("a"))
         let told = result.lines.filter { $0.hasPrefix("plan: ") }
-        #expect(result.status == 2 && told.count == 1 && told[0].contains("runs/a: is a file, where a folder is to be made"), "\(result.error)")
+        #expect(result.status == 2 && told.count == 1 && told[0].contains("runs/a: is a file, where a folder is needed"), "\(result.error)")
         try place.run("rm -r runs; mkdir elsewhere")
         let nowhere = try place.run(place.make("a").replacing("RUNS=$PWD/runs", with: "RUNS=/proc/runs"))
         let nothing = nowhere.lines.filter { $0.hasPrefix("plan: ") }
-        #expect(nowhere.status == 2 && nothing.count == 1 && nothing[0].hasPrefix("plan: /proc/runs: cannot make the folder"), "\(nowhere.error)")
+        #expect(nowhere.status == 2 && nothing.count == 1 && nothing[0].hasPrefix("plan: /proc/runs: cannot create the folder"), "\(nowhere.error)")
     }
 
     @Test(arguments: ["clean", "make"]) func `clean removes the unfinished files of tools, a new make does too, and neither any of other names`(way: String) throws {
@@ -149,7 +149,7 @@ struct DamageTests {
         let drawn = try place.contents("runs/a/pictures"), bytes = try place.bytes("runs/a/pictures/train/train-000.tar")
         // Another epoch reads the images.
         let result = try place.run("truncate -s 3000 runs/a/pictures/train/train-000.tar; \(make)")
-        #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it, will be set aside as train-000.tar.damaged"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("pictures/train/train-000.tar is not as pictures made it and will be set aside as train-000.tar.damaged"), "\(result.error)")
         #expect(try place.bytes("runs/a/train-000.tar.damaged").count == 3000 && place.bytes("runs/a/pictures/train/train-000.tar") == bytes)
         #expect(try place.contents("runs/a/pictures") == drawn && place.toDo(result) == "pictures, student.2, student, features, evaluation, table, report", "\(result.error)")
         #expect(try place.toDo(place.run(make)) == "nothing: all is done")
@@ -160,7 +160,7 @@ struct DamageTests {
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         for (size, name) in [(1000, "table.txt.damaged"), (1001, "table.txt.damaged.2"), (1002, "table.txt.damaged.3")] {
             let result = try place.run("truncate -s \(size) runs/a/table.txt; \(place.make("a") + " EPOCHS=1")")
-            #expect(result.status == 0 && result.error.contains("table.txt is not as table made it, will be set aside as \(name)\n"), "\(result.error)")
+            #expect(result.status == 0 && result.error.contains("table.txt is not as table made it and will be set aside as \(name)\n"), "\(result.error)")
         }
         #expect(try ["", ".2", ".3"].map { try place.bytes("runs/a/table.txt.damaged\($0)").count } == [1000, 1001, 1002])
     }

@@ -47,7 +47,7 @@ struct DataTests {
         let images = try place.run("ls flat | wc -l").output.trimmingCharacters(in: .whitespacesAndNewlines)
         let result = try place.run(place.make("a", "DATA=$PWD/flat TEACHER_OBJECTIVE=moco-v2"))
         #expect(result.status == 0, "\(result.error)")
-        #expect(result.error.contains("judge by     all of DATA: whether images are told apart and have the teacher's neighbours. DATA has no labels: put images into folders"))
+        #expect(result.error.contains("evaluate on  all of DATA: whether images are told apart and share the teacher's neighbours. DATA has no labels: put images into folders"))
         #expect(place.exists("runs/a/student.safetensors") && !place.exists("runs/a/evaluation/student.0.knn.json"))
         let table = try place.text("runs/a/table.txt")
         #expect(table.contains("teacher's neighbours (k=10)") && table.contains("effective rank of \(images) images") && result.output.contains(table), "\(result.output)")
@@ -66,7 +66,7 @@ struct DataTests {
         // Splits without labels are used for training all the same.
         try place.run("mkdir -p split/train split/val; cp flat/[1-8]?.jpg split/train; cp flat/9?.jpg split/val")
         let split = try place.run(place.make("d", "DATA=$PWD/split TEACHER_OBJECTIVE=moco-v2").replacing(" distill ", with: " check "))
-        #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("judge by     all of DATA"), "\(split.error)")
+        #expect(split.status == 0 && split.error.contains("its 'train': 80 images, no labels") && split.error.contains("evaluate on  all of DATA"), "\(split.error)")
         // Labelled test images are enough for an evaluation: one half by the labels of the other.
         let judged = try place.run(place.make("c", "DATA=$PWD/flat TEST=$PWD/pictures/test TEACHER_OBJECTIVE=moco-v2"))
         #expect(judged.status == 0 && judged.output.contains("16 train, 16 test"), "\(judged.error)")
@@ -128,16 +128,16 @@ struct DataTests {
             // The old size and timestamp do not hide the change.
             ("touch -r folder/\(names[7]) time; printf x | dd of=folder/\(names[7]) bs=1 seek=40 conv=notrunc status=none; touch -r time folder/\(names[7])", "folder/\(names[7])", "was changed", "student.1"),
             ("cp folder/\(names[0]) folder/\(names[0])-more.jpg", "folder/\(names[0])-more.jpg", "was added", "student.1"),
-            ("rm folder/\(names[0])-more.jpg folder/\(names[9])", "folder/\(names[0])-more.jpg", "was removed while make was at work (another file too)", "student.1"),
-            ("mv folder/\(names[11]) folder/\(names[90]).jpg", "folder/\(names[11])", "was removed while make was at work (another file too)", "student.1"),
+            ("rm folder/\(names[0])-more.jpg folder/\(names[9])", "folder/\(names[0])-more.jpg", "was removed while make was running (another file too)", "student.1"),
+            ("mv folder/\(names[11]) folder/\(names[90]).jpg", "folder/\(names[11])", "was removed while make was running (another file too)", "student.1"),
             ("initialize --network tiny-resnet10 --embedding 16 --seed 4 -q -o mine.safetensors", "mine.safetensors", "was changed", "student.1"),
             ("cp pictures/test/test-000.tar pictures/test/more.tar", "pictures/test/more.tar", "was added", "features.teacher.test"),
         ] {
             let result = try place.runHeld("a", given, change)
             #expect(result.status == 2 && result.error.contains("Error 65"), "\(change): \(result.error)")
-            let lines = result.lines.filter { $0.hasPrefix("plan: ") && $0.contains("not taken for done") }
+            let lines = result.lines.filter { $0.hasPrefix("plan: ") && $0.contains("does not count as done") }
             #expect(lines.count == 1 && lines[0].hasPrefix("plan: \(place.real(file)): \(what)"), "\(change): \(result.error)")
-            #expect(lines.first?.hasSuffix("so that \(stage) is not taken for done; run make again") == true && !place.exists("runs/a/done/\(stage)"), "\(lines)")
+            #expect(lines.first?.hasSuffix("so \(stage) does not count as done; run make again") == true && !place.exists("runs/a/done/\(stage)"), "\(lines)")
         }
         // The result equals that of a run that has never seen other data.
         let again = try place.run(place.makeHeld("a", given))
@@ -164,13 +164,13 @@ struct DataTests {
     @Test func `an archive that is replaced while a stage is at work is told, and a part of the data that nothing reads is not`() throws {
         let place = try Workplace.images()
         let archive = try place.runHeld("a", "DATA=$PWD/pictures/train TEST=$PWD/pictures/test EPOCHS=1", "cp pictures/train/train-000.tar pictures/train/train-001.tar")
-        #expect(archive.status == 2 && archive.error.contains("plan: \(place.real("pictures/train/train-001.tar")): was changed while make was at work"), "\(archive.error)")
+        #expect(archive.status == 2 && archive.error.contains("plan: \(place.real("pictures/train/train-001.tar")): was changed while make was running"), "\(archive.error)")
         try place.run("mkdir split split/train split/val split/extra; for f in pictures/train/*.tar; do tar xf $f -C split/train; done; for f in pictures/test/*.tar; do tar xf $f -C split/val; done")
         let name = try #require(try place.contents("split/train").first { $0.hasSuffix(".jpg") })
         let beside = try place.runHeld("b", "DATA=$PWD/split EPOCHS=1", "cp split/train/\(name) split/extra/new.jpg")
         #expect(beside.status == 0, "\(beside.error)")
         let own = try place.runHeld("c", "DATA=$PWD/split EPOCHS=1", "cp split/train/\(name) split/val/\(name).jpg")
-        #expect(own.status == 2 && own.error.contains("\(name).jpg: was added while make was at work, so that features."), "\(own.error)")
+        #expect(own.status == 2 && own.error.contains("\(name).jpg: was added while make was running, so features."), "\(own.error)")
     }
 
     @Test func `the one folder of DATA is no class by which TEST is judged`() throws {

@@ -55,7 +55,7 @@ struct FeatureShardsTests {
         #expect(place.exists("runs/a/teacher.1.safetensors") && !place.exists("runs/a/student.1.safetensors"))
         try failure(shard("a", "1/2"), "features.student.0.train needs student.0, which is not done", "UNTIL=students")
         try place.perform("\(make("a", "UNTIL=students")) 2> said")
-        for part in ["", "0/2", "3/2", "1/1", "2", "a/b"] { try failure(shard("a", part), part.isEmpty ? "SHARD is not given" : "SHARD=\(part): is no part") }
-        try failure(shard("a", "1/2", "SEED=7"), "a part is of the run as it is, and these are not its settings")
+        for part in ["", "0/2", "3/2", "1/1", "2", "a/b"] { try failure(shard("a", part), part.isEmpty ? "SHARD is not given" : "SHARD=\(part): is not a part") }
+        try failure(shard("a", "1/2", "SEED=7"), "make shard uses the run's own settings, but other settings were given")
     }
 }

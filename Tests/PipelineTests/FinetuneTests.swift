@@ -26,7 +26,7 @@ struct FinetuneTests {
         let place = try place()
         let first = try place.run(finetune(place, "a", "FROM=$PWD/seed.safetensors"))
         try #require(first.status == 0, "\(first.error)")
-        #expect(first.error.contains("tiny-resnet10 by supervised, begun with \(place.path("seed.safetensors")), 2 epochs"), "\(first.error)")
+        #expect(first.error.contains("tiny-resnet10 by supervised, started from \(place.path("seed.safetensors")), 2 epochs"), "\(first.error)")
         let table = try place.text("runs/a/table.txt")
         #expect(table.contains("classifier top-1  k-NN top-1") && !table.contains("embedding") && table.contains("fine-tuning"), "\(table)")
         // The tools give the same result by hand.
@@ -59,7 +59,7 @@ struct FinetuneTests {
     @Test func `a share of the labels is the same for training and judging, and a list is kept with the run`() throws {
         let place = try place()
         let share = try place.run(finetune(place, "a", "FROM=$PWD/seed.safetensors LABELS=0.25"))
-        try #require(share.status == 0 && share.error.contains("24 images, 0.25 of each class; networks are judged by their labels too"), "\(share.error)")
+        try #require(share.status == 0 && share.error.contains("24 images, 0.25 of each class; networks are evaluated with their labels too"), "\(share.error)")
         #expect(try options(place, "a", "student.augment").contains("--labels-fraction") && options(place, "a", "features.train").contains("--labels-fraction"))
         #expect(try !options(place, "a", "features.test").contains("--labels-fraction"))
         let judged = try place.read("runs/a/features/student.0.train.tensors.zst").records.flatMap { try $0.tensor("index", .i64, shape: [nil]).integers() }
@@ -101,14 +101,14 @@ struct FinetuneTests {
     @Test func `a run's name is its own, and it begins with the student of the run on the same data`() throws {
         let place = try place()
         let none = try place.run(finetune(place, ""))
-        #expect(none.status == 2 && none.error.contains("FROM is not given, and fine-tuning begins with what has learnt; name a file of weights, or a run: FROM=runs/NAME") && !place.exists("runs"), "\(none.error)")
+        #expect(none.status == 2 && none.error.contains("FROM is not given, but fine-tuning starts from a trained network; name a file of weights, or a run: FROM=runs/NAME") && !place.exists("runs"), "\(none.error)")
         try #require(try place.run(place.make("train")).status == 0)
         let before = try place.results("train")
         let result = try place.run(finetune(place, ""))
-        #expect(result.status == 0 && result.error.contains("begun with \(place.path("runs/train"))/student.safetensors") && place.exists("runs/train-finetuned/table.txt"), "\(result.error)")
+        #expect(result.status == 0 && result.error.contains("started from \(place.path("runs/train"))/student.safetensors") && place.exists("runs/train-finetuned/table.txt"), "\(result.error)")
         #expect(try place.results("train") == before && place.toDo(place.run(finetune(place, ""))) == "nothing: all is done")
         let taken = try place.run(finetune(place, "train"))
-        #expect(taken.status == 2 && taken.error.contains("METHOD=seed trains no classifier; the run remembers it; give what is fine-tuned another NAME"), "\(taken.error)")
+        #expect(taken.status == 2 && taken.error.contains("METHOD=seed trains no classifier; the run remembers it; give the fine-tuned run another NAME"), "\(taken.error)")
     }
 
     @Test func `what does not go together is told before anything is done`() throws {
@@ -129,7 +129,7 @@ struct FinetuneTests {
             (from + "METHOD=kd TEACHER=$PWD/turned.safetensors", "METHOD=kd learns logits of the images' classes: class 0 of TEACHER is "),
             (from + "METHOD=kd", "the teacher has no classifier"),
             (from + "STUDENT=resnet18", "STUDENT=resnet18: FROM="), ("FROM=$PWD/missing", "FROM=\(place.path("missing")): cannot open it"), ("FROM=$PWD/pictures/train", "pictures/train"),
-            (from + "LABELS=0", "LABELS=0: a share is above 0 and at most 1"), (from + "LABELS=$PWD/missing", "missing: cannot open it"),
+            (from + "LABELS=0", "LABELS=0: a share must be above 0 and at most 1"), (from + "LABELS=$PWD/missing", "missing: cannot open it"),
             (from + "LABELS=0.1", "BATCH=16: there are 8 images to learn from; take BATCH=8 or less"),
         ]
         for (settings, words) in wrong {
@@ -137,7 +137,7 @@ struct FinetuneTests {
             #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs/a"), "\(settings): \(result.error)")
         }
         let unused = try place.run(place.make("b", "DATA=$PWD/pictures/train TEACHER=$PWD/seed.safetensors LABELS=0.1"))
-        #expect(unused.status == 2 && unused.error.contains("LABELS=0.1 is of no use to METHOD=seed, which learns without labels"), "\(unused.error)")
+        #expect(unused.status == 2 && unused.error.contains("LABELS=0.1 does not apply to METHOD=seed, which learns without labels"), "\(unused.error)")
         // DATA without classes has no labels.
         try place.perform("mkdir flat; cp turned/train/*/*.jpg flat")
         let flat = try place.run(finetune(place, "c", from).replacing("DATA=$PWD/pictures/train", with: "DATA=$PWD/flat"))

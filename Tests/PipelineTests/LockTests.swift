@@ -22,7 +22,7 @@ struct LockTests {
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let result = try held(place, place.make("a") + " EPOCHS=1", until: "waits until")
         #expect(result.status == 0 && place.exists("survived") && place.toDo(result) == "nothing: all is done", "\(result.error)")
-        #expect(result.lines.contains { $0.contains("runs/a: its lock is held by flock (process ") && $0.hasSuffix("; waits until that has ended") }, "\(result.error)")
+        #expect(result.lines.contains { $0.contains("runs/a: its lock is held by flock (process ") && $0.hasSuffix("; waiting until it has ended") }, "\(result.error)")
     }
 
     @Test func `a make that was started by who holds the lock does not wait for it`() throws {
@@ -30,7 +30,7 @@ struct LockTests {
         try #require(try place.run(place.make("a") + " EPOCHS=1").status == 0)
         let result = try place.run("flock runs/a/lock \(place.make("a"))")
         #expect(result.status == 2 && result.error.contains("runs/a/lock: is held by flock (process "), "\(result.error)")
-        #expect(result.error.contains("which has started this make and would be waited for without end; leave it out"), "\(result.error)")
+        #expect(result.error.contains("which started this make, so make would wait forever; leave it out"), "\(result.error)")
     }
 
     @Test func `a second make of a run waits for the first, and both end in the same table`() throws {
@@ -46,7 +46,7 @@ struct LockTests {
             touch go; wait $first && wait $second; status=$?; cat said >&2; exit $status
             """)
         #expect(both.status == 0 && both.output.contains("student after"), "\(both.error)")
-        #expect(both.error.contains("runs/a: another make is at work on it; waits until that has ended"), "\(both.error)")
+        #expect(both.error.contains("runs/a: another make is working on it; waiting until it has ended"), "\(both.error)")
         #expect(place.toDo(both) == "nothing: all is done", "\(both.error)")
         try #require(try place.run(make("b")).status == 0)
         #expect(try place.results("a") == place.results("b"))

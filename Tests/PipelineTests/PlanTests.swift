@@ -45,7 +45,7 @@ struct PlanTests {
             #expect(trained.status == 0 && trained.error.contains("trained by moco-v2") && !trained.error.contains("the teacher is efficientnet"), "\(trained.error)")
         }
         let both = try plan("TEACHER=efficientnet-lite0 TEACHER_EPOCHS=3")
-        #expect(both.status == 0 && both.error.contains("TEACHER_EPOCHS is of no use, since the teacher is efficientnet-lite0; TEACHER=none trains one"), "\(both.error)")
+        #expect(both.status == 0 && both.error.contains("TEACHER_EPOCHS has no effect, since the teacher is efficientnet-lite0; TEACHER=none trains one"), "\(both.error)")
         let wide = try plan("EMBEDDING=128")
         #expect(wide.status == 64 && wide.error.contains("or TEACHER=none trains one"), "\(wide.error)")
         let program = try plan("TEACHER=none TEACHER_COMMAND=cat")
@@ -89,15 +89,15 @@ struct PlanTests {
         }
         for (settings, expected) in [
             ("BATCH=32 QUEUE=64 EPOCHS=2", []),
-            ("BATCH=32 QUEUE=16 EPOCHS=2", ["QUEUE=16 is less than BATCH=32: of each batch the last 16 embeddings alone come into the queue; QUEUE= takes 48"]),
-            ("BATCH=32 QUEUE=150 EPOCHS=2", ["QUEUE=150 is more than the 96 images: each is in the queue more than once, that of the step too; QUEUE= takes 48"]),
-            ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that come into it in all 2 epochs: the rest stay random; QUEUE= takes 48"]),
-            ("BATCH=8 QUEUE=64", ["BATCH=8: batch norms take their mean and deviation from 8 images, which is little to learn by; BATCH=64 is usual"]),
+            ("BATCH=32 QUEUE=16 EPOCHS=2", ["QUEUE=16 is less than BATCH=32: only the last 16 embeddings of each batch enter the queue; QUEUE= takes 48"]),
+            ("BATCH=32 QUEUE=150 EPOCHS=2", ["QUEUE=150 is more than the 96 images: each is in the queue more than once, even those of the current step; QUEUE= takes 48"]),
+            ("BATCH=32 QUEUE=200 EPOCHS=2", ["QUEUE=200 is more than the 192 embeddings that enter it in all 2 epochs: the rest stay random; QUEUE= takes 48"]),
+            ("BATCH=8 QUEUE=64", ["BATCH=8: batch norms take their mean and deviation from 8 images, too few to train well; BATCH=64 is usual"]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --learning-rate\\ 1.5\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, [
-                "STUDENT_OPTIONS: --learning-rate 1.5 is 12.5 times the usual 0.120 for batches of 64, with which training may run away; --learning-rate 0.120 is usual",
+                "STUDENT_OPTIONS: --learning-rate 1.5 is 12.5 times the usual 0.120 for batches of 64, and training may diverge; --learning-rate 0.120 is usual",
             ]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.01\\ --warm-up\\ 1\\ --teacher-temperature\\ auto\\ "#, [
-                "STUDENT_OPTIONS: --base-learning-rate 0.01 is 24.0 times less than the usual 0.120 for batches of 64, with which little is learnt in 24 epochs; --learning-rate 0.120 is usual"
+                "STUDENT_OPTIONS: --base-learning-rate 0.01 is 24.0 times less than the usual 0.120 for batches of 64, and little will be learnt in 24 epochs; --learning-rate 0.120 is usual"
             ]),
             (#"BATCH=64 STUDENT_OPTIONS=--schedule\\ smooth\\ --base-learning-rate\\ 0.1\\ --warm-up\\ 1\\ --teacher-temperature\\ auto"#, []),
         ] { #expect(try remarks("NAME=a " + settings) == expected, "\(settings)") }
@@ -108,7 +108,7 @@ struct PlanTests {
         // A name that nearly matches an existing run.
         try place.run("for n in photos a b7; do mkdir -p runs/$n; touch runs/$n/settings; done")
         let plain = "BATCH=32 QUEUE=64 "
-        for name in ["photo", "phtoos", "photso"] { #expect(try remarks(plain + "NAME=\(name)") == ["\(name) is a new run, and \(place.path("runs"))/photos is there: did you mean NAME=photos?"], "\(name)") }
+        for name in ["photo", "phtoos", "photso"] { #expect(try remarks(plain + "NAME=\(name)") == ["\(name) is a new run, but \(place.path("runs"))/photos exists: did you mean NAME=photos?"], "\(name)") }
         for name in ["photos2", "pictures", "b", "b8"] { #expect(try remarks(plain + "NAME=\(name)") == [], "\(name)") }
     }
 
@@ -119,7 +119,7 @@ struct PlanTests {
             ("weights/moko.pth", "did you mean TEACHER=weights/moco.pth? it was looked for in "), ("mine.safetensor", "did you mean TEACHER=mine.safetensors? "),
             ("efficientnet-lite3", "did you mean TEACHER=efficientnet-lite0? "), ("eficientnet-lite1", "did you mean TEACHER=efficientnet-lite1? "),
             ("$PWD/weights/moco.pt", "No such file or directory; did you mean TEACHER=\(place.path("weights/moco.pth"))?"), ("elsewhere/x.pth", "No such file or directory; it was looked for in "),
-            ("resnet50", "resnet50 is a network, and a file of its weights is wanted: TEACHER=none TEACHER_NETWORK=resnet50 trains one; "),
+            ("resnet50", "resnet50 is a network, but a file of its weights is expected: TEACHER=none TEACHER_NETWORK=resnet50 trains one; "),
         ] {
             let result = try place.run(#"MAKEFLAGS=" -- RUNS=$PWD/runs NAME=a DATA=$PWD/pictures/train TEACHER=\#(teacher)" plan check --pipelines '\#(Workplace.root)/pipelines'"#)
             #expect(result.status == 66 && result.lines.count == 1 && result.error.contains(words), "\(teacher): \(result.error)")

@@ -140,7 +140,7 @@ struct PretrainTests {
             ("METHOD=disco CROPS=3x24", "CROPS=3x24: has 3 views in group 0 where METHOD=disco learns from 2"),
             ("'CROPS=1x16 6x4'", "crops '1x16 6x4' of size 4: is too small"),
             ("CROPS=many", "--crops takes groups such as"),
-            ("CROPS=small-patches TEACHER_COMMAND=cat", "gives a row of each image where METHOD=seed learns the embeddings of several views"),
+            ("CROPS=small-patches TEACHER_COMMAND=cat", "gives one row per image, but METHOD=seed learns the embeddings of several views"),
         ]
         for (settings, words) in wrong {
             let result = try place.run(place.make("d", data + settings))
@@ -166,7 +166,7 @@ struct PretrainTests {
         let again = try place.run(place.make("a", data + "EPOCHS=3"))
         #expect(again.status == 0 && place.toDo(again)?.contains("bags") == true, "\(again.error)")
         #expect(try place.results("a")["bags.safetensors"] == results["bags.safetensors"])
-        for (settings, words) in [("'CROPS=2x16'", "METHOD=bingo makes its views by itself"), ("TEACHER_COMMAND=cat", "the embeddings of several views")] {
+        for (settings, words) in [("'CROPS=2x16'", "METHOD=bingo makes its own views"), ("TEACHER_COMMAND=cat", "the embeddings of several views")] {
             let result = try place.run(place.make("d", data + settings))
             #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs/d"), "\(settings): \(result.error)")
         }
@@ -236,10 +236,10 @@ struct PretrainTests {
     @Test func `what goes together in no way is told, and earlier names are known`() throws {
         let place = try Workplace.images()
         let wrong = [
-            ("METHOD=seed", "METHOD=seed learns from a teacher; that is make distill; pretrain takes moco-v2, supervised-contrastive"),
-            ("TEACHER=x.safetensors", "TEACHER is of no use to METHOD=moco-v2"),
-            ("TEACHER=$PWD/pictures/train METHOD=moco-v2", "TEACHER is of no use to METHOD=moco-v2, which learns without a teacher"),
-            ("TEACHER_COMMAND='cat' METHOD=moco-v2", "TEACHER_COMMAND is of no use to METHOD=moco-v2"),
+            ("METHOD=seed", "METHOD=seed learns from a teacher; run make distill instead; pretrain takes moco-v2, supervised-contrastive"),
+            ("TEACHER=x.safetensors", "TEACHER does not apply to METHOD=moco-v2"),
+            ("TEACHER=$PWD/pictures/train METHOD=moco-v2", "TEACHER does not apply to METHOD=moco-v2, which learns without a teacher"),
+            ("TEACHER_COMMAND='cat' METHOD=moco-v2", "TEACHER_COMMAND does not apply to METHOD=moco-v2"),
             ("METHOD=byool", "METHOD=byool: there is none of that name"),
             ("STUDENT_OBJECTIVE=seed", "there is no setting STUDENT_OBJECTIVE any more; it is METHOD now"),
         ]
@@ -248,7 +248,7 @@ struct PretrainTests {
             #expect(result.status == 2 && result.error.contains(words) && !place.exists("runs"), "\(settings): \(result.error)")
         }
         let unused = try place.run(pretrain(place, "a", "METHOD=supervised-contrastive QUEUE=32 TEACHER_EPOCHS=3").replacing(" pretrain ", with: " check "))
-        #expect(unused.error.contains("QUEUE is of no use to METHOD=supervised-contrastive") && unused.error.contains("TEACHER_EPOCHS is of no use"), "\(unused.error)")
+        #expect(unused.error.contains("QUEUE does not apply to METHOD=supervised-contrastive") && unused.error.contains("TEACHER_EPOCHS has no effect"), "\(unused.error)")
         // A run of an earlier version.
         try #require(try place.run(place.make("b")).status == 0)
         let settings = try String(decoding: place.bytes("runs/b/settings"), as: UTF8.self)

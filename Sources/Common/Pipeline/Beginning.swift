@@ -18,7 +18,7 @@ struct Beginning {
     init(_ path: String, known: inout FileHashes) throws {
         let file = try Teacher(path, as: Source.from.rawValue, known: &known)
         guard file.network.trains else {
-            throw Failure(.data, path: path, "is a \(file.network.name), which can be a teacher but not be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
+            throw Failure(.data, path: path, "is a \(file.network.name), which can be a teacher but cannot be trained", remedy: "name a ResNet, RegNet, MobileNet or EfficientNet")
         }
         (network, hash, coverage) = (file.network, file.hash, file.whole)
     }
@@ -26,7 +26,7 @@ struct Beginning {
     /// - Throws: ``Failure`` if FROM is a run whose student is not finished, or no longer matches the file.
     static func checkRun(_ given: String) throws {
         guard unsafe access(given + "/stages", F_OK) == 0, unsafe access(given + "/done/student", F_OK) != 0 else { return }
-        throw Failure(.noInput, path: given, "is a run whose student is not done", remedy: "make distill first, or name a file of weights")
+        throw Failure(.noInput, path: given, "is a run whose student is not finished", remedy: "run make distill first, or name a file of weights")
     }
 
     /// The file that a value of FROM means: a run folder means its student, a fetchable name means its downloaded file.

@@ -88,7 +88,7 @@ extension RunSettings {
     func checkCrops() throws {
         let crops = studentCrops, wanted = method.inputs.groups, named = "\(Crops.setting)=\(self[Crops.setting])", method = "METHOD=\(self["METHOD"])"
         if !self[Crops.setting].isEmpty {
-            guard !self.method.inputs.bags else { throw Failure(.usage, path: named, "\(method) makes its views by itself", remedy: "leave out \(Crops.setting)") }
+            guard !self.method.inputs.bags else { throw Failure(.usage, path: named, "\(method) makes its own views", remedy: "leave out \(Crops.setting)") }
             guard crops.views.count <= wanted.count else {
                 throw Failure(.usage, path: named, "has \(crops.views.count) groups where \(method) learns from \(wanted.count == 1 ? "one" : "\(wanted.count)")", remedy: "leave out the others")
             }
@@ -97,19 +97,19 @@ extension RunSettings {
                 guard !range.contains(count) else { continue }
                 throw Failure(
                     .usage, path: named, "has \(count) view\(count == 1 ? "" : "s") in group \(group) where \(method) learns from "
-                        + (range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"), remedy: "name so many")
+                        + (range.count == 1 ? "\(range.lowerBound)" : "\(range.lowerBound) to \(range.upperBound)"), remedy: "give that many")
             }
         }
         if let view = ShellWords.value(of: "--student-view", in: words("STUDENT_OPTIONS")).flatMap({ Int($0) }), let views = crops.views.first, view >= views {
             throw Failure(
-                .usage, "STUDENT_OPTIONS: --student-view \(view) is of \(view + 1) views, counted from 0, where \(views == 1 ? "one is" : "\(views) are") made",
+                .usage, "STUDENT_OPTIONS: --student-view \(view) needs \(view + 1) views, counted from 0, but only \(views == 1 ? "one is" : "\(views) are") made",
                 remedy: "\(Crops.setting)=\(view + 1)x\(self["SIZE"])")
         }
         let wantsViews = if case .groupEmbeddings? = self.method.inputs.teacher { true } else { false }
         let wantsMore = wantsViews || crops.teachesSmallCrops(self.method)
         if teacherOrigin == .program, wantsMore {
             throw Failure(
-                .usage, path: TeacherProgram.setting, "gives a row of each image where \(method) learns the embeddings of several views", remedy: "name a TEACHER that is a network")
+                .usage, path: TeacherProgram.setting, "gives one row per image, but \(method) learns the embeddings of several views", remedy: "name a TEACHER that is a network")
         }
     }
 }

@@ -60,7 +60,7 @@ struct Estimate {
             // Features and embeddings take one pass each.
             add(sets * images.judged, took { isOfSubject(StageName($0)) }, subject == "teacher" && program != nil ? embedding(network) : 2 * measured(.embed, network))
         }
-        let basis = isMeasured ? "measured just now, and far off if the machine had other work then" : "as this run's finished stages took"
+        let basis = isMeasured ? "measured just now, inaccurate if the machine was busy" : "estimated from this run's finished stages"
         return "about \(Progress.duration(seconds)), \(basis)"
     }
 

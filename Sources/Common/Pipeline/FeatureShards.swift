@@ -19,7 +19,7 @@ enum FeatureShards {
     static func shard(_ settings: RunSettings) throws -> StreamShard {
         let text = settings[setting]
         guard let shard = StreamShard(text) else {
-            throw Failure(.usage, text.isEmpty ? "\(setting) is not given" : "\(setting)=\(text): is no part", remedy: "such as 3/8, the third of eight")
+            throw Failure(.usage, text.isEmpty ? "\(setting) is not given" : "\(setting)=\(text): is not a part", remedy: "give one such as 3/8, the third of eight")
         }
         return shard
     }
@@ -49,7 +49,7 @@ extension Planner {
         guard folder.isRun else { throw noRun(folder) }
         try folder.share(say)
         let preparation = try look { _ in [] }, shard = try FeatureShards.shard(preparation.settings)
-        try checkOptions(preparation, folder, "a part is of the run as it is")
+        try checkOptions(preparation, folder, "make shard uses the run's own settings")
         let work = Work(preparation), toDo = Set(work.stages.map(\.name))
         let stages = work.stages.filter { StageName($0.name).kind == "features" }
         if let (stage, missing) = stages.lazy.compactMap({ stage in stage.inputs.first(where: toDo.contains).map { (stage.name, $0) } }).first {
@@ -58,7 +58,7 @@ extension Planner {
         // The names of shards are those of the run's stages.
         let table = try StageTable(in: folder.path)
         if let other = stages.first(where: { table[$0.name]?.fingerprint != work.expected[$0.name]?.fingerprint }) {
-            throw Failure(.usage, path: folder.path, "\(other.name) follows from other data or weights than the run was planned with", remedy: "run make distill UNTIL=students first")
+            throw Failure(.usage, path: folder.path, "\(other.name) depends on data or weights that have changed since the run was planned", remedy: "run make distill UNTIL=students first")
         }
         try folder.create(FeatureShards.folder)
         let goals = stages.map(\.name).filter { name in
@@ -66,7 +66,7 @@ extension Planner {
             let file = folder.file(FeatureShards.file(name, fingerprint, shard))
             guard unsafe access(file, F_OK) == 0 else { return true }
             if FeatureShards.isWhole(file) { return false }
-            say("\(file) is damaged, and is made again")
+            say("\(file) is damaged and will be rebuilt")
             unsafe unlink(file)
             return true
         }

@@ -55,7 +55,7 @@ enum FetchedTeacher {
         guard status == 0 else {
             throw Failure(
                 .noInput, path: "\(setting)=\(teacher)", "could not be fetched: fetch-teacher \(WaitStatus.words(status))",
-                remedy: "give \(setting) the name of a file of weights" + (setting == "TEACHER" ? ", or TEACHER=none to train a teacher" : ""))
+                remedy: "set \(setting) to a file of weights" + (setting == "TEACHER" ? ", or TEACHER=none to train a teacher" : ""))
         }
         guard let published = try TextFile.read("\(folder)/\(teacher).published", end: "end of published")?.first else { return }
         try TextFile.write([published, try XXH64.ofFile(file)], end: originEnd, to: file + originSuffix)

@@ -71,7 +71,7 @@ struct FileList {
         let isThere = try TextFile.forEachLine(path, end: FileList.end) { line in
             let parts = line.split(separator: UInt8(ascii: " "), maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, let mark = UInt64(String(decoding: parts[0], as: UTF8.self), radix: 36) else {
-                throw Failure(.data, path: path, "is no list of files")
+                throw Failure(.data, path: path, "is not a list of files")
             }
             let name = Array(parts[1])
             add(upTo: name)
@@ -82,7 +82,7 @@ struct FileList {
             if files[next].mark != mark { changes.append((BytePath(TextFile.unescaped(name)), .changed(from: mark))) }
             next += 1
         }
-        guard isThere else { throw Failure(.noInput, path: path, "is not there") }
+        guard isThere else { throw Failure(.noInput, path: path, "does not exist") }
         add(upTo: nil)
         return changes
     }

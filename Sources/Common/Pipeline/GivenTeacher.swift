@@ -61,19 +61,19 @@ extension RunSettings {
         let teachers = words(GivenTeacher.setting), given = "\(GivenTeacher.setting)=\(self[GivenTeacher.setting])", method = "METHOD=\(self["METHOD"])"
         guard self.method.inputs.hasSeveralTeachers else {
             guard !typed.contains(GivenTeacher.setting) || teachers.isEmpty else {
-                throw Failure(.usage, "\(given) is of no use to \(method)", remedy: "METHOD=\(SEEDTeachers.name) learns from several teachers; TEACHER names one")
+                throw Failure(.usage, "\(given) does not apply to \(method)", remedy: "METHOD=\(SEEDTeachers.name) learns from several teachers; TEACHER names one")
             }
             return
         }
         guard let first = teachers.first else {
             throw Failure(.usage, "\(method) learns from several teachers, and \(GivenTeacher.setting) names none", remedy: "\(GivenTeacher.setting)='a.safetensors b.safetensors'")
         }
-        guard teachers.count <= GivenTeacher.most else { throw Failure(.usage, "\(given) names \(teachers.count) teachers, where \(GivenTeacher.most) are the most", remedy: "leave out the others") }
-        if let twice = teachers.indices.first(where: { teachers[..<$0].contains(teachers[$0]) }) { throw Failure(.usage, "\(given): \(teachers[twice]) is there twice", remedy: "name it once") }
+        guard teachers.count <= GivenTeacher.most else { throw Failure(.usage, "\(given) names \(teachers.count) teachers, more than the maximum of \(GivenTeacher.most)", remedy: "leave out the others") }
+        if let twice = teachers.indices.first(where: { teachers[..<$0].contains(teachers[$0]) }) { throw Failure(.usage, "\(given): \(teachers[twice]) is listed twice", remedy: "name it once") }
         guard self[TeacherProgram.setting].isEmpty else {
             throw Failure(
-                .usage, "\(TeacherProgram.setting)=\(self[TeacherProgram.setting]) is one teacher, where \(method) learns from those of \(GivenTeacher.setting)",
-                remedy: "give \(TeacherProgram.setting) with nothing behind its =; in a shell, embed --command … --as teacher.NAME adds the rows of a program")
+                .usage, "\(TeacherProgram.setting)=\(self[TeacherProgram.setting]) is one teacher, but \(method) learns from those of \(GivenTeacher.setting)",
+                remedy: "clear it with \(TeacherProgram.setting)=; in a shell, embed --command … --as teacher.NAME adds the rows of a program")
         }
         guard self["TEACHER"] == first else {
             throw Failure(.usage, "TEACHER=\(self["TEACHER"]) is not the first of \(given)", remedy: "leave out TEACHER")

@@ -17,7 +17,7 @@ extension Judgement {
         where method.inputs.labels && !isTaught {
             throw Failure(
                 .usage, path: settings["DATA"], "\(lack(train)) and \(name)=\(settings[name]) needs several classes",
-                remedy: "put images into folders named for their classes, or take \(name)=\(MoCoV2.name)")
+                remedy: "put images into folders named for their classes, or use \(name)=\(MoCoV2.name)")
         }
         guard let test else {
             if isTaught { return .halvesOfData }
@@ -25,7 +25,7 @@ extension Judgement {
         }
         let name = settings["TEST"].isEmpty ? settings["DATA"] : settings["TEST"]
         guard !test.classes.isEmpty else {
-            throw Failure(.data, path: name, "has no labels, so that nothing can be judged by it", remedy: "put its images into folders named for their classes, or leave out TEST")
+            throw Failure(.data, path: name, "has no labels, so nothing can be evaluated on it", remedy: "put its images into folders named for their classes, or leave out TEST")
         }
         guard isTaught else {
             guard test.classes.count > 1 else {

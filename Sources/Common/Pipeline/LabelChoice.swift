@@ -26,7 +26,7 @@ enum LabelChoice: Equatable {
             return
         }
         guard share > 0, share <= 1 else {
-            throw Failure(.usage, "\(LabelChoice.setting)=\(text): a share is above 0 and at most 1", remedy: "0.01 is one in a hundred; a file of that name is ./\(text)")
+            throw Failure(.usage, "\(LabelChoice.setting)=\(text): a share must be above 0 and at most 1", remedy: "0.01 is one in a hundred; if it is a file, write ./\(text)")
         }
         self = .fraction(text)
     }
@@ -65,7 +65,7 @@ struct ChosenLabels {
         let choice = try LabelChoice(settings[LabelChoice.setting]), named = "\(LabelChoice.setting)=\(settings[LabelChoice.setting])"
         guard choice != .all else { return nil }
         guard settings.learnsFromLabels else {
-            throw Failure(.usage, "\(named) is of no use to METHOD=\(settings["METHOD"]), which learns without labels", remedy: "give \(LabelChoice.setting) with nothing behind its =")
+            throw Failure(.usage, "\(named) does not apply to METHOD=\(settings["METHOD"]), which learns without labels", remedy: "clear it with \(LabelChoice.setting)=")
         }
         let fold = judgement == .halvesOfData ? Shard(1, of: 2) : Shard(1, of: 1)
         switch choice {
@@ -77,7 +77,7 @@ struct ChosenLabels {
             remark = nil
         case .list(let path):
             let bytes = try SmallFile.bytes(path, limit: 1 << 30, of: "a list of images")
-            guard let data else { throw Failure(.usage, "\(named) names images, and they are drawn", remedy: "take a share, such as \(LabelChoice.setting)=0.1") }
+            guard let data else { throw Failure(.usage, "\(named) names images, but this run draws its images", remedy: "give a share, such as \(LabelChoice.setting)=0.1") }
             let chosen = try LabelSubset.list(bytes, path).choose(data, fold: fold)
             (list, count, remark) = (bytes, chosen.images.count, chosen.remark.map { "\(named): \($0)" })
         }

@@ -24,11 +24,11 @@ struct Launch {
         try Launch.checkStatistics(settings)
         guard settings["TAP"].isEmpty else { throw Failure(.usage, "TAP keeps records of one pipeline, and LAUNCH starts several", remedy: "leave out one of them") }
         let name = program.lastPathPart ?? program
-        guard name != "env" else { throw Failure(.usage, path: Launch.setting, "env hides which launcher it is", remedy: "set variables before make: A=1 make distill …") }
+        guard name != "env" else { throw Failure(.usage, path: Launch.setting, "env hides the name of the launcher", remedy: "set variables before make: A=1 make distill …") }
         // Debian's launchers have the implementation in their names: mpirun.openmpi.
         if ["mpirun", "mpiexec", "orterun"].contains(where: name.hasPrefix) {
             if isRoot, !words.contains("--allow-run-as-root") {
-                throw Failure(.usage, path: Launch.setting, "\(program) refuses to run as root", remedy: "add --allow-run-as-root, or be another user")
+                throw Failure(.usage, path: Launch.setting, "\(program) refuses to run as root", remedy: "add --allow-run-as-root, or run as another user")
             }
             // The threads of a rank must not be bound to one processor.
             let binds = words.contains { word in ["-bind-to", "--bind-to"].contains(word) || word.hasPrefix("--bind-to=") || word.contains(":PE=") || word.contains(":pe=") }
@@ -46,7 +46,7 @@ struct Launch {
     /// - Throws: ``Failure`` `usage` if each rank would normalise the teacher by its part of a batch only.
     static func checkStatistics(_ settings: RunSettings, _ name: String = Launch.setting) throws {
         guard settings.takesBatchStatistics, settings.store == nil else { return }
-        throw Failure(.usage, "\(RunSettings.statistics)=batch is of whole batches, of which with \(name) each rank has a part", remedy: "leave out one of them, or give \(Store.setting)=, which one process makes")
+        throw Failure(.usage, "\(RunSettings.statistics)=batch needs whole batches, but with \(name) each rank has only a part", remedy: "leave out one of them, or give \(Store.setting), whose embeddings one process makes")
     }
 
     /// The rank options of train-step. They do not change the results of ranks on the same kind of processor.
@@ -60,10 +60,10 @@ struct Launch {
         guard groups > 1 || !settings[setting].isEmpty else { return }
         for (batch, options) in [("BATCH", "STUDENT_OPTIONS")] + (settings.trainsTeacher ? [("TEACHER_BATCH", "TEACHER_OPTIONS")] : []) {
             guard ShellWords.value(of: "--batch-groups", in: settings.words(options)) == nil else {
-                throw Failure(.usage, path: options, "--batch-groups is what \(Launch.groups) says", remedy: "give \(Launch.groups)=n in its place")
+                throw Failure(.usage, path: options, "--batch-groups is set by \(Launch.groups)", remedy: "give \(Launch.groups)=n instead")
             }
             guard settings.number(batch) >= 2 * groups else {
-                throw Failure(.usage, "\(batch)=\(settings[batch]) leaves less than two images for each of \(Launch.groups)=\(groups) groups", remedy: "take \(Launch.groups)=\(max(1, settings.number(batch) / 16))")
+                throw Failure(.usage, "\(batch)=\(settings[batch]) leaves fewer than two images for each of \(Launch.groups)=\(groups) groups", remedy: "use \(Launch.groups)=\(max(1, settings.number(batch) / 16))")
             }
         }
     }
@@ -102,23 +102,23 @@ struct Launch {
         guard status == 0 else {
             let said = lines.filter { line in Rank(line) == nil && line.contains { $0.isLetter } }.prefix(4).map { $0.split(separator: " ").joined(separator: " ") }.joined(separator: " ")
             guard ![124, 137].contains(status >> 8) else {
-                throw failure("\(words[0]) has not answered within \(Launch.patience) s, only \(ranks.count) rank\(ranks.count == 1 ? "" : "s")", "see that each of its hosts is there and can be reached")
+                throw failure("\(words[0]) did not finish within \(Launch.patience) s: only \(ranks.count) rank\(ranks.count == 1 ? "" : "s") answered", "check that each of its hosts is up and can be reached")
             }
             throw failure("\(words[0]) \(WaitStatus.words(status))\(said.isEmpty ? "" : ": \(said)")")
         }
         guard let first = ranks.first, ranks.map(\.number).sorted() == Array(0..<first.count), ranks.allSatisfy({ $0.count == first.count }) else {
-            throw failure("\(words[0]) starts nothing that Open MPI's, PMI's or Slurm's variables number as ranks", "such as LAUNCH='mpirun -n 2' or LAUNCH='srun --mpi=pmix'")
+            throw failure("\(words[0]) starts no processes that the variables of Open MPI, PMI or Slurm number as ranks", "give a launcher such as LAUNCH='mpirun -n 2' or LAUNCH='srun --mpi=pmix'")
         }
         guard first.count <= groups else {
             throw failure("it starts \(first.count) ranks, and a batch has \(groups) group\(groups == 1 ? "" : "s")", "\(Launch.groups)=\(first.count), or a multiple of it")
         }
         if let other = ranks.first(where: { $0.version != first.version }) {
-            throw failure("train-step is '\(other.version)' on \(other.host) where it is '\(first.version)' on \(first.host)", "all hosts need the same tools in \(environment.tools)")
+            throw failure("train-step is '\(other.version)' on \(other.host) but '\(first.version)' on \(first.host)", "all hosts need the same tools in \(environment.tools)")
         }
         let hosts = Dictionary(grouping: ranks, by: \.host)
         return hosts.keys.sorted().compactMap { host in
             guard let own = hosts[host], let processors = own.first?.processors, own.count > processors else { return nil }
-            return "\(Launch.setting): \(own.count) ranks on \(host) share its \(processors) processor\(processors == 1 ? "" : "s"), which is slower than as many ranks"
+            return "\(Launch.setting): \(own.count) ranks on \(host) share its \(processors) processor\(processors == 1 ? "" : "s"), which is slower than one rank per processor"
         }
     }
 }

@@ -31,9 +31,9 @@ public struct MakeFlags: Sendable, Equatable {
     func checkOptions() throws {
         // With -e make does not even pass on the typed variables.
         for (letter, what, remedy) in [
-            ("e", "takes settings from the environment", "leave it out; they come from the command line or the run"),
-            ("t", "calls stages done that are not", "leave it out"), ("i", "goes on after a stage that has failed, which the next ones need", "leave it out"),
-            ("q", "cannot ask whether all is done", "make check tells it"),
+            ("e", "takes settings from the environment", "leave it out; settings come from the command line or the run"),
+            ("t", "marks unfinished stages as done", "leave it out"), ("i", "continues after a failed stage, which the next ones need", "leave it out"),
+            ("q", "cannot tell whether all is done", "run make check"),
         ] as [(Character, String, String)] where letters.contains(letter) {
             throw Failure(.usage, "make -\(letter) \(what)", remedy: remedy)
         }

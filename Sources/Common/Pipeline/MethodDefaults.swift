@@ -36,7 +36,7 @@ struct MethodDefaults {
         for line in String(decoding: bytes, as: UTF8.self).split(separator: "\n") where !line.hasPrefix("#") {
             let parts = String(line).parts(" ", most: 2)
             guard parts.count == 2, ["given", "drawn", "finetuned"].contains(parts[0]), ShellWords.split(parts[1]) != nil else {
-                throw Failure(.data, path: path, "has a line that is none of 'given OPTIONS', 'drawn OPTIONS' and 'finetuned OPTIONS'")
+                throw Failure(.data, path: path, "has a line other than 'given OPTIONS', 'drawn OPTIONS' or 'finetuned OPTIONS'")
             }
             options[parts[0]] = options[parts[0]] ?? parts[1]
         }

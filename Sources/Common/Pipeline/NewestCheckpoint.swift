@@ -58,12 +58,12 @@ public struct NewestCheckpoint: Sendable {
             let network = students.count == 1 ? "student" : student.network
             let damaged = work.damaged.compactMap { StageName($0.stage).epoch(of: student.name) }.max()
             if let epoch = (1...preparation.run.epochs).last(where: { isWhole("\(student.name).\($0)") }) {
-                if let damaged, damaged > epoch { missing.append("\(run), \(network): the checkpoint of epoch \(damaged) is damaged, and that of epoch \(epoch) is judged; make distill NAME=\(run) makes it again") }
+                if let damaged, damaged > epoch { missing.append("\(run), \(network): the checkpoint of epoch \(damaged) is damaged, so that of epoch \(epoch) is evaluated; make distill NAME=\(run) rebuilds it") }
                 found.append(NewestCheckpoint(run, network, student, epoch, preparation, work, environment, code))
             } else {
                 let isOutdated = (1...preparation.run.epochs).contains { StageRecord(reading: "\(student.name).\($0)", in: preparation.folder.path) != nil }
                 missing.append(
-                    "\(run), \(network): " + (isOutdated ? "what it has learnt belongs to other images, another teacher or other options than are there now; make distill NAME=\(run) does it again" : "no epoch is done yet"))
+                    "\(run), \(network): " + (isOutdated ? "trained with other images, another teacher or other options than the current ones; make distill NAME=\(run) trains it again" : "no epoch is done yet"))
             }
         }
         return (found, missing)
@@ -95,7 +95,7 @@ public struct NewestCheckpoint: Sendable {
     public static func code(in tools: String) throws -> String {
         var hash = XXH64()
         for name in ["augment", "embed", "evaluate"] {
-            guard let bytes = try TextFile.bytes("\(tools)/\(name)") else { throw Failure(.noInput, path: "\(tools)/\(name)", "is not there", remedy: "make build") }
+            guard let bytes = try TextFile.bytes("\(tools)/\(name)") else { throw Failure(.noInput, path: "\(tools)/\(name)", "does not exist", remedy: "run make build") }
             unsafe bytes.withUnsafeBytes { unsafe hash.update($0) }
         }
         return hash.text
@@ -122,7 +122,7 @@ public struct NewestCheckpoint: Sendable {
         }
         let text = "PATH=\"$3\":$PATH; export PATH; " + script.joined(separator: "; ")
         let (status, said) = try ChildProcess.run(["/bin/bash", "-eu", "-o", "pipefail", "-c", text, "nightly", folder, work, tools])
-        guard status == 0 else { throw Failure(.data, path: folder, "cannot be judged: \(said.printable)", remedy: "make stage NAME=\(run) does its stages one by one") }
+        guard status == 0 else { throw Failure(.data, path: folder, "cannot be evaluated: \(said.printable)", remedy: "make stage NAME=\(run) runs its stages one by one") }
         return result
     }
 }

@@ -8,7 +8,7 @@ extension Planner {
     /// - Throws: ``Failure`` `data` if the inputs of the stage are not those that plan saw. The stage is then not
     ///   finished.
     public static func finish(_ stage: String, in folder: String) throws {
-        guard let line = try StageTable(in: folder)[stage] else { throw Failure(.usage, "\(stage) is no stage of this run") }
+        guard let line = try StageTable(in: folder)[stage] else { throw Failure(.usage, "\(stage) is not a stage of this run") }
         let settings = try RunSettings(remembered: folder)
         let command = settings[TeacherProgram.setting]
         // The command's paths are relative to the folder in which make was called.
@@ -41,7 +41,7 @@ extension Planner {
             let removed: Void? = try folder.whileIdle {
                 for part in folder.parts where FolderNames.remove(part) { say("removed \(part)") }
             }
-            if removed == nil { say("\(folder.path): a make is at work on it; left as it is") }
+            if removed == nil { say("\(folder.path): a make is working on it; left unchanged") }
         }
     }
 }

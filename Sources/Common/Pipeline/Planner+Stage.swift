@@ -7,7 +7,7 @@ extension Planner {
         guard folder.isRun else { throw noRun(folder) }
         let preparation = try look { _ in [] }
         let name = try stage(preparation).name
-        try checkOptions(preparation, folder, "SHOW=1 shows a stage as the run has it")
+        try checkOptions(preparation, folder, "SHOW=1 shows a stage with the run's own settings")
         let work = Work(preparation.run.stages, goals: [], folder: folder.path)
         return try command(preparation, goal: "done/\(name)", alone: (name, work.expected[name]?.schedule))
     }
@@ -20,7 +20,7 @@ extension Planner {
         for (file, words) in preparation.run.options {
             guard let bytes = try? TextFile.bytes(folder.file("options/\(file)")), bytes == Array(words.map { $0 + "\n" }.joined().utf8) else {
                 throw Failure(
-                    .usage, path: folder.path, "\(what), and these are not its settings",
+                    .usage, path: folder.path, "\(what), but other settings were given",
                     remedy: "leave them out, or run make distill with them first")
             }
         }

@@ -144,9 +144,9 @@ public struct Planner {
         try RunSettings.check(flags)
         let runs = flags.value(of: "RUNS") ?? "runs", names = (flags.value(of: "NAMES") ?? "").split(separator: " ").map(String.init)
         guard names.count > 1 else {
-            if runs.contains(" ") { throw Failure(.usage, "RUNS=\(runs): is the folder of runs, and no list of them", remedy: "NAMES='\(runs)'") }
+            if runs.contains(" ") { throw Failure(.usage, "RUNS=\(runs): is the folder of runs, not a list of them", remedy: "NAMES='\(runs)'") }
             let there = RunFolder.names(in: runs)
-            throw Failure(.usage, "NAMES=\(names.joined(separator: " ")): several runs are compared", remedy: "NAMES='a b'; \(there.isEmpty ? "there are none in \(runs)" : "there are \(listed(there, quote: ""))")")
+            throw Failure(.usage, "NAMES=\(names.joined(separator: " ")): a comparison needs several runs", remedy: "NAMES='a b'; \(there.isEmpty ? "there are none in \(runs)" : "there are \(listed(there, quote: ""))")")
         }
         for name in names where try !RunFolder(runs: runs, name: name).isRun { throw noRun(try RunFolder(runs: runs, name: name)) }
         return Command(words: ["report"] + names.map { "--run=\(runs)/\($0)" } + ["-o", runs + "/compare.html"], environment: ["PATH": environment.path])
@@ -157,7 +157,7 @@ public struct Planner {
         try RunSettings.check(flags)
         let own = ["RUNS", "HISTORY", "ON_FALL", "PROMETHEUS"]
         if let other = flags.assignments.first(where: { Setting.named($0.name) != nil && !own.contains($0.name) }) {
-            throw Failure(.usage, "\(other.name) is not for nightly, which judges the runs in RUNS as they are", remedy: "leave it out; nightly takes \(own.joined(separator: ", "))")
+            throw Failure(.usage, "\(other.name) does not apply to nightly, which evaluates the runs in RUNS as they are", remedy: "leave it out; nightly takes \(own.joined(separator: ", "))")
         }
         let options = [("RUNS", "--runs"), ("HISTORY", "--history"), ("ON_FALL", "--on-fall"), ("PROMETHEUS", "--prometheus")].flatMap { name, option in
             flags.value(of: name).map { $0.isEmpty ? [] : ["\(option)=\($0)"] } ?? []
@@ -245,7 +245,7 @@ public struct Planner {
         guard let images = preparation.run.stages["pictures"], let record = StageRecord(reading: images.name, in: folder.path), record.belongs(to: images)
         else { return }
         if let other = record.unrecorded(of: images, in: folder.path).first {
-            throw Failure(.data, path: folder.file(other), "is not of the drawn set", remedy: "move it away, or give images of your own as DATA")
+            throw Failure(.data, path: folder.file(other), "is not part of the drawn set", remedy: "move it away, or give images of your own as DATA")
         }
         if stages.contains(where: { $0.name == images.name }) { record.files.forEach { unsafe unlink(folder.file($0.name)) } }
     }

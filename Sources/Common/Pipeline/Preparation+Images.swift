@@ -47,7 +47,7 @@ extension Preparation {
             }
         }
         if settings["SHUFFLE"] == "archives", let train, train.dataset.archiveStarts.count < 2 {
-            throw Failure(.usage, path: settings["DATA"], "is not several archives, which SHUFFLE=archives takes one after the other", remedy: "SHUFFLE=all")
+            throw Failure(.usage, path: settings["DATA"], "is not several archives, which SHUFFLE=archives reads one after the other", remedy: "use SHUFFLE=all")
         }
         try Launch.check(settings)
         try Until.check(settings)
@@ -60,12 +60,12 @@ extension Preparation {
     func checkRoom(_ room: Room) throws {
         if let free = room.free, room.disk >= free {
             throw Failure(
-                .cannotCreate, path: folder.path, "needs about \(Summary.size(room.disk)) of disk where \(Summary.size(free)) are free",
-                remedy: settings.count("KEEP") == nil ? "KEEP=2 keeps the latest two checkpoints" : "make room, or name another folder with RUNS")
+                .cannotCreate, path: folder.path, "needs about \(Summary.size(room.disk)) of disk space, but \(Summary.size(free)) are free",
+                remedy: settings.count("KEEP") == nil ? "KEEP=2 keeps the latest two checkpoints" : "free some space, or name another folder with RUNS")
         }
         if let (need, machine) = room.memory, need >= machine {
             throw Failure(
-                .usage, path: folder.path, "a step needs about \(Summary.size(need)) of memory where the machine has \(Summary.size(machine))",
+                .usage, path: folder.path, "a step needs about \(Summary.size(need)) of memory, but the machine has \(Summary.size(machine))",
                 remedy: "take a smaller BATCH, TEACHER_BATCH or SIZE")
         }
     }
@@ -80,7 +80,7 @@ extension Preparation {
         for (name, data) in [("DATA", train), ("TEST", test)] {
             guard let data else { continue }
             let repeated = data.count - Set(data.hashes).count
-            if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) images are there more than once") }
+            if repeated > 0 { remarks.append("\(name): \(repeated) of its \(data.count) images occur more than once") }
             remarks += Preparation.alike(data.classes).map { "\(name): \($0)" }
             guard let first = data.broken.first else { continue }
             guard data.broken.count <= data.count / 100 || settings.words("FLAGS").contains("--allow-bad") else {
@@ -93,7 +93,7 @@ extension Preparation {
         }
         if let train, let test {
             let shared = test.shared(with: train)
-            if shared > 0, judgedByTest { remarks.append("TEST: \(shared) of its \(test.count) images are also in DATA, byte for byte: what they tell is too good") }
+            if shared > 0, judgedByTest { remarks.append("TEST: \(shared) of its \(test.count) images are also in DATA, byte for byte, which makes results look too good") }
         }
         return remarks
     }
@@ -103,8 +103,8 @@ extension Preparation {
         let groups = Dictionary(grouping: classes) { $0.lowercased() }.values.filter { $0.count > 1 }.sorted { $0[0] < $1[0] }
         guard let first = groups.first else { return [] }
         let names = first.prefix(3).map { "'\($0)'" }.joined(separator: ", ")
-        let others = groups.count == 1 ? "" : " (\(groups.count - 1) more of the kind)"
-        return ["the classes \(names) differ in the case of letters only, and are taken for different ones\(others)"]
+        let others = groups.count == 1 ? "" : " (\(groups.count - 1) more such groups)"
+        return ["the classes \(names) differ only in the case of letters, and count as different classes\(others)"]
     }
 
     private var judgedByTest: Bool { run.judgement == .testByData }

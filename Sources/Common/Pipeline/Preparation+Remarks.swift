@@ -11,7 +11,7 @@ extension Preparation {
         func letters(_ name: String) -> String { name.filter { !$0.isNumber } }
         let others = RunFolder.names(in: runs).filter { letters($0) != letters(name) }
         guard name.count > 4, let nearest = Nearest.name(to: name, among: others, within: 2) else { return [] }
-        return ["\(name) is a new run, and \(runs)/\(nearest) is there: did you mean NAME=\(nearest)?"]
+        return ["\(name) is a new run, but \(runs)/\(nearest) exists: did you mean NAME=\(nearest)?"]
     }
 
     func settingRemarks() -> [String] {
@@ -19,14 +19,14 @@ extension Preparation {
         let small = batches.compactMap { name, images -> String? in
             let batch = settings.number(name), groups = Launch.groups(settings)
             if groups > 1, batch / groups < Preparation.smallBatch, batch >= Preparation.smallBatch {
-                return "\(Launch.groups)=\(groups): batch norms take their mean and deviation from \(batch / groups) images of \(name)=\(batch), which is little to learn by; \(Launch.groups)=\(max(1, batch / Preparation.smallBatch)) leaves \(Preparation.smallBatch)"
+                return "\(Launch.groups)=\(groups): batch norms take their mean and deviation from \(batch / groups) images of \(name)=\(batch), too few to train well; \(Launch.groups)=\(max(1, batch / Preparation.smallBatch)) leaves \(Preparation.smallBatch)"
             }
             guard batch < Preparation.smallBatch else { return nil }
-            return "\(name)=\(batch): batch norms take their mean and deviation from \(batch == 1 ? "one image" : "\(batch) images"), which is little to learn by;"
+            return "\(name)=\(batch): batch norms take their mean and deviation from \(batch == 1 ? "one image" : "\(batch) images"), too few to train well;"
                 + (images < Preparation.smallBatch ? " more images would help" : " \(name)=\(min(64, images)) is usual")
         }
-        var unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) is of no use without \(TeacherProgram.setting)"]
-        if settings.typed.contains(RunSettings.statistics), settings.teacherOrigin == .none { unused.append("\(RunSettings.statistics) is of no use, since \(settings["METHOD"]) learns without a teacher") }
+        var unused = settings[TeacherProgram.limit].isEmpty || program != nil ? [] : ["\(TeacherProgram.limit) has no effect without \(TeacherProgram.setting)"]
+        if settings.typed.contains(RunSettings.statistics), settings.teacherOrigin == .none { unused.append("\(RunSettings.statistics) has no effect, since \(settings["METHOD"]) learns without a teacher") }
         return small + queueRemarks() + sizeRemarks() + unused + settings.storeRemarks + storeRemarks()
     }
 
@@ -36,7 +36,7 @@ extension Preparation {
         guard let store = settings.store, store.cycle < run.epochs, let steps = settings.count("STEPS") else { return [] }
         let seen = store.cycle * steps * settings.number("BATCH"), images = settings.isDemonstration ? drawn : train?.count ?? 0
         guard seen < images else { return [] }
-        return ["\(Store.setting)=\(store.cycle) epochs of STEPS=\(steps) hold \(seen) of the \(images) images, and the epochs behind them no others; \(Store.setting)=\((images - 1) / (steps * settings.number("BATCH")) + 1) holds all"]
+        return ["\(Store.setting)=\(store.cycle) epochs of STEPS=\(steps) hold \(seen) of the \(images) images, and later epochs see no others; \(Store.setting)=\((images - 1) / (steps * settings.number("BATCH")) + 1) holds all"]
     }
 
     /// Remarks on prototype counts and similar sizes that are too large for the images, or smaller than in the method's
@@ -60,11 +60,11 @@ extension Preparation {
         guard let queue = settings.count("QUEUE"), settings.method.hasQueue, ShellWords.value(of: "--loss", in: settings.words("STUDENT_OPTIONS")) == nil else { return [] }
         let batch = settings.number("BATCH"), images = distinct, epoch = counts.student / batch * batch, all = epoch * run.epochs
         let usual = "QUEUE= takes \(settings.method.usualQueue(images: images))"
-        if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): of each batch the last \(queue) embeddings alone come into the queue; \(usual)"] }
+        if queue < batch { return ["QUEUE=\(queue) is less than BATCH=\(batch): only the last \(queue) embeddings of each batch enter the queue; \(usual)"] }
         if queue > all {
-            return ["QUEUE=\(queue) is more than the \(all) embeddings that come into it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; \(usual)"]
+            return ["QUEUE=\(queue) is more than the \(all) embeddings that enter it in \(run.epochs == 1 ? "the one epoch" : "all \(run.epochs) epochs"): the rest stay random; \(usual)"]
         }
-        if queue > images { return ["QUEUE=\(queue) is more than the \(images) images: each is in the queue more than once, that of the step too; \(usual)"] }
+        if queue > images { return ["QUEUE=\(queue) is more than the \(images) images: each is in the queue more than once, even those of the current step; \(usual)"] }
         return []
     }
 
@@ -75,7 +75,7 @@ extension Preparation {
         guard given.rate >= 10 * expected.rate || given.rate * 10 <= expected.rate else { return nil }
         let isLarge = given.rate > expected.rate, times = isLarge ? given.rate / expected.rate : expected.rate / given.rate
         return "\(setting.name): \(given.option) is \(Progress.short(times)) times \(isLarge ? "" : "less than ")the usual \(Progress.short(expected.rate)) for batches of \(batch), "
-            + (isLarge ? "with which training may run away" : "with which little is learnt in \(epochs) epoch\(epochs == 1 ? "" : "s")") + "; --learning-rate \(Progress.short(expected.rate)) is usual"
+            + (isLarge ? "and training may diverge" : "and little will be learnt in \(epochs) epoch\(epochs == 1 ? "" : "s")") + "; --learning-rate \(Progress.short(expected.rate)) is usual"
     }
 
     /// The peak rate that the options give for batches of `batch`, as train-step takes them.

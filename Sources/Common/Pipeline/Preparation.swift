@@ -90,7 +90,7 @@ struct Preparation {
         hashes = known
         try checkName()
         try checkCounts()
-        remarks = try nameRemarks() + teacherRemarks() + classifierRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are done again"] : [])
+        remarks = try nameRemarks() + teacherRemarks() + classifierRemarks() + imageRemarks() + settingRemarks() + optionRemarks(environment.pipelines) + (flags.doesAll ? ["make -B: all stages are redone"] : [])
     }
 
     /// The same run after its teacher program has been tested and matches what the run remembers.
@@ -127,7 +127,7 @@ struct Preparation {
             let name = settings["TEACHER"].isEmpty ? TeacherProgram.setting : settings.method.inputs.hasSeveralTeachers ? GivenTeacher.setting : settings["TEACHER"]
             throw Failure(
                 .usage, path: name, "has embeddings of \(given) numbers where EMBEDDING=\(embedding)",
-                remedy: "leave out EMBEDDING, which then is the teacher's" + (settings.method.inputs.hasSeveralTeachers || settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
+                remedy: "leave out EMBEDDING to use the teacher's" + (settings.method.inputs.hasSeveralTeachers || settings.typed.contains("TEACHER") || settings["TEACHER"].isEmpty ? "" : "; or TEACHER=none trains one"))
         }
         return embedding
     }
@@ -147,7 +147,7 @@ struct Preparation {
         let remedy = areClasses
             ? "name a TEACHER that is a classifier of the images' classes, as make finetune trains one" : "name a TEACHER whose head ends in prototypes (\(settings.trainsTeacher ? "make pretrain METHOD=swav, then " : "")convert-weights --prototypes)"
         if areClasses, settings.trainsTeacher, settings.teacherMethod.trainsClassifier { return }
-        guard program == nil else { throw Failure(.usage, "\(method) learns the logits of a head, and \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
+        guard program == nil else { throw Failure(.usage, "\(method) learns the logits of a head, but \(TeacherProgram.setting) gives rows of length 1", remedy: remedy) }
         guard let rows = teacher?.network.head.dimension else {
             throw Failure(.usage, "\(method) learns \(areClasses ? "a classifier's logits, and the teacher has no classifier" : "scores of prototypes, and the teacher has \(settings.trainsTeacher ? "none in its head: those of a training are kept beside it" : "no head")")", remedy: remedy)
         }
@@ -183,10 +183,10 @@ extension RunSettings {
         for size in [number("SIZE")] + sizes {
             let name = size == number("SIZE") ? "SIZE=\(size)" : "crops '\(text ?? "")' of size \(size)"
             guard size >= network.smallestImage else {
-                throw Failure(.usage, path: name, "is too small for a \(network.name)", remedy: "\(network.smallestImage) is the least")
+                throw Failure(.usage, path: name, "is too small for a \(network.name)", remedy: "\(network.smallestImage) is the minimum")
             }
             guard size % multiple == 0 else {
-                throw Failure(.usage, path: name, "is no multiple of \(multiple), the patches of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
+                throw Failure(.usage, path: name, "is not a multiple of \(multiple), the patch size of the teacher, a \(network.name)", remedy: network.sizeRemedy(size))
             }
         }
     }
@@ -195,10 +195,10 @@ extension RunSettings {
     fileprivate func checkStatistics(of teachers: [Network]) throws {
         guard takesBatchStatistics else { return }
         if teacherOrigin == .program {
-            throw Failure(.usage, "\(RunSettings.statistics)=batch is of networks, and \(TeacherProgram.setting) names a program", remedy: "\(RunSettings.statistics)=learnt")
+            throw Failure(.usage, "\(RunSettings.statistics)=batch applies to networks, but \(TeacherProgram.setting) names a program", remedy: "use \(RunSettings.statistics)=learnt")
         }
         if let network = teachers.first(where: \.statistics.isEmpty) {
-            throw Failure(.usage, "\(RunSettings.statistics)=batch: the teacher, a \(network.name), has no batch norm", remedy: "\(RunSettings.statistics)=learnt")
+            throw Failure(.usage, "\(RunSettings.statistics)=batch: the teacher, a \(network.name), has no batch norm", remedy: "use \(RunSettings.statistics)=learnt")
         }
     }
 }

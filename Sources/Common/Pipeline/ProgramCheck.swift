@@ -16,7 +16,7 @@ struct ProgramCheck {
         func wrong(_ what: String, _ remedy: String) -> Failure { Failure(.usage, path: setting, "\(name): \(what)", remedy: remedy) }
         // Use the shell that will run the command. It rejects unclosed quotes and parentheses.
         let (status, said) = try ChildProcess.run(["/bin/sh", "-n", "-c", command])
-        guard status == 0 else { throw wrong("is no command of the shell: \(said)", "it is run as sh -c 'command'") }
+        guard status == 0 else { throw wrong("is not a valid shell command: \(said)", "it is run as sh -c 'command'") }
         guard let program = ProgramCheck.program(of: command) else { return }
         guard program.contains("/") else {
             let words = ["/bin/sh", "-c", "PATH=$0; cd \"$1\" && command -v -- \"$2\"", environment.path, environment.folder, program]
@@ -27,9 +27,9 @@ struct ProgramCheck {
         }
         let path = program.hasPrefix("/") ? program : "\(environment.folder)/\(program)"
         var entry = stat()
-        guard unsafe stat(path, &entry) == 0 else { throw wrong("\(path): \(unsafe String(cString: strerror(errno)))", "a path is one from where make is called") }
+        guard unsafe stat(path, &entry) == 0 else { throw wrong("\(path): \(unsafe String(cString: strerror(errno)))", "relative paths start where make is called") }
         guard entry.st_mode & S_IFMT == S_IFREG, unsafe access(path, X_OK) == 0 else {
-            throw wrong("\(path) is no program that can be run", "make it executable, or name the program that runs it before it")
+            throw wrong("\(path) is not an executable program", "make it executable, or put the program that runs it in front")
         }
     }
 

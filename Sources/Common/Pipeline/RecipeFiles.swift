@@ -21,10 +21,10 @@ struct RecipeFiles {
             // A run has a copy of a remembered recipe, even if the original is gone.
             let kept = "\(folder)/\(Self.folder)\(own)", isGone = unsafe access(name, F_OK) != 0 && access(kept, F_OK) == 0, file = isRemembered && isGone ? kept : name
             guard let bytes = try TextFile.bytes(file) else {
-                throw Failure(.noInput, path: "\(Crops.setting): \(name)", "there is no such file", remedy: "paths are told from where make is called; a recipe without a file is named as augment --help has it")
+                throw Failure(.noInput, path: "\(Crops.setting): \(name)", "there is no such file", remedy: "relative paths start where make is called; augment --help lists the recipes that need no file")
             }
             let (status, said) = try ChildProcess.run(["\(tools)/augment", "--show-recipe", file])
-            guard status == 0 else { throw Failure(.data, path: Crops.setting, said.isEmpty ? "\(name) is no recipe" : said) }
+            guard status == 0 else { throw Failure(.data, path: Crops.setting, said.isEmpty ? "\(name) is not a recipe" : said) }
             names[name] = own
             var text = String(decoding: bytes, as: UTF8.self)
             while text.last?.isNewline == true { text.removeLast() }

@@ -40,7 +40,7 @@ public struct ReportedRun {
     /// - Throws: ``Failure`` if `folder` is not a run.
     public init(in folder: String) throws {
         self.folder = folder
-        guard unsafe access("\(folder)/\(RunSettings.file)", F_OK) == 0 else { throw Failure(.noInput, path: folder, "is no run's folder", remedy: "name one that make has made, such as runs/shapes") }
+        guard unsafe access("\(folder)/\(RunSettings.file)", F_OK) == 0 else { throw Failure(.noInput, path: folder, "is not the folder of a run", remedy: "name one that make created, such as runs/shapes") }
         let run = try RunSettings(remembered: folder), stages = try StageTable(in: folder).lines.map(\.name)
         name = ReportedRun.name(of: folder)
         hasTest = !run["TEST"].isEmpty
@@ -98,11 +98,11 @@ public struct ReportedRun {
     /// - Throws: ``Failure`` if they no longer exist, or have changed.
     public func images(_ part: String) throws -> Dataset {
         let lines = String(decoding: try TextFile.bytes("\(folder)/options/features.\(part)") ?? [], as: UTF8.self).split(separator: "\n").map(String.init)
-        guard let data = ShellWords.value(of: "--data", in: lines) else { throw Failure(.data, path: "\(folder)/options/features.\(part)", "names no --data") }
+        guard let data = ShellWords.value(of: "--data", in: lines) else { throw Failure(.data, path: "\(folder)/options/features.\(part)", "has no --data") }
         // Image numbers refer to the files at the time of the features.
         if let source = Source.allCases.first(where: { $0.link == data }), FileStamp("\(folder)/\(source.list)") != nil {
             do { try SourceCheck(stage: "report", folder: folder, hasTest: hasTest, teachers: [], program: nil).check([source]) } catch let failure as Failure {
-                throw Failure(.data, path: failure.path, "has changed since features were made of it")
+                throw Failure(.data, path: failure.path, "has changed since features were made from it")
             }
         }
         func inRun(_ path: String) -> String { path.hasPrefix("/") ? path : "\(folder)/\(path)" }

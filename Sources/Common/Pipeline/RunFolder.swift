@@ -14,13 +14,13 @@ public struct RunFolder: Sendable {
     init(runs: String, name: String) throws {
         func wrong(_ what: String) -> Failure { Failure(.usage, "NAME=\(name): \(what)", remedy: "give the run a NAME of letters and digits") }
         guard !name.isEmpty else { throw wrong("is empty") }
-        guard !name.utf8.contains(UInt8(ascii: "/")) else { throw wrong("holds a '/'") }
+        guard !name.utf8.contains(UInt8(ascii: "/")) else { throw wrong("contains a '/'") }
         guard !name.hasPrefix("."), !name.hasPrefix("-") else { throw wrong("begins with '\(name.prefix(1))'") }
         guard name.utf8.count <= 200 else { throw wrong("is longer than 200 bytes") }
         // Such characters would reach the terminal in every message about the run.
-        guard name.printable == name else { throw wrong("holds a control character, or one that does not show") }
+        guard name.printable == name else { throw wrong("contains a control character or an invisible one") }
         guard !runs.isEmpty else { throw Failure(.usage, "RUNS is empty", remedy: "name a folder, or leave it out") }
-        guard runs.printable == runs else { throw Failure(.usage, "RUNS=\(runs): holds a control character, or one that does not show", remedy: "name another folder") }
+        guard runs.printable == runs else { throw Failure(.usage, "RUNS=\(runs): contains a control character or an invisible one", remedy: "name another folder") }
         path = runs + "/" + name
     }
 
@@ -64,10 +64,10 @@ public struct RunFolder: Sendable {
         let folder = existing
         var status = stat()
         if unsafe stat(folder, &status) == 0, !status.st_mode.isFolder {
-            throw Failure(.cannotCreate, path: path, "\(folder == path ? "is" : "\(folder) is") a file, where a folder is to be made", remedy: "move it, or give another NAME")
+            throw Failure(.cannotCreate, path: path, "\(folder == path ? "is" : "\(folder) is") a file, where a folder is needed", remedy: "move it, or give another NAME")
         }
         if unsafe access(folder, W_OK | X_OK) == 0 { return }
-        throw Failure.errno(.cannotCreate, path: path, folder == path ? "cannot write there" : "cannot be made in \(folder)")
+        throw Failure.errno(.cannotCreate, path: path, folder == path ? "cannot write there" : "cannot be created in \(folder)")
     }
 
     /// Creates the folder and its subfolders.
@@ -82,7 +82,7 @@ public struct RunFolder: Sendable {
     func create(_ name: String) throws { try RunFolder.make(file(name)) }
 
     private static func make(_ folder: String) throws {
-        guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot make the folder") }
+        guard unsafe mkdir(folder, 0o777) == 0 || errno == EEXIST else { throw Failure.errno(.cannotCreate, path: folder, "cannot create the folder") }
     }
 
     /// Opens the lock file for this process and its children.
@@ -118,7 +118,7 @@ public struct RunFolder: Sendable {
         // Nothing waits for the output of processes that a killed make has left behind.
         let left = LockHolders.leftBehind(by: descriptor)
         if !left.isEmpty {
-            say("\(path): ends \(left.map(\.words).joined(separator: ", ")), left behind by a make that was killed")
+            say("\(path): stopping \(left.map(\.words).joined(separator: ", ")), left behind by a make that was killed")
             for signal in [SIGTERM, SIGKILL] {
                 for process in left { process.send(signal) }
                 for _ in 0..<500 {
@@ -133,11 +133,11 @@ public struct RunFolder: Sendable {
         let others = LockHolders.others(than: descriptor)
         if let above = others.first(where: LockHolders.isBelow) {
             throw Failure(
-                .usage, path: name, "is held by \(above.words), which has started this make and would be waited for without end",
-                remedy: "leave it out; make locks the run by itself")
+                .usage, path: name, "is held by \(above.words), which started this make, so make would wait forever",
+                remedy: "leave it out; make locks the run itself")
         }
-        let holder = others.isEmpty ? "another make is at work on it" : "its lock is held by \(others.map(\.words).joined(separator: ", "))"
-        say("\(path): \(holder); waits until that has ended")
+        let holder = others.isEmpty ? "another make is working on it" : "its lock is held by \(others.map(\.words).joined(separator: ", "))"
+        say("\(path): \(holder); waiting until it has ended")
         while flock(descriptor, LOCK_EX) != 0 {
             guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
         }
@@ -151,13 +151,13 @@ public struct RunFolder: Sendable {
         let name = file("lock"), descriptor = try openLock()
         if flock(descriptor, LOCK_SH | LOCK_NB) == 0 { return }
         guard !RunFolder.hasNoLocks(errno) else { return say("\(name): \(RunFolder.noLocks)") }
-        say("\(path): another make is at work on it; waits until that has ended")
+        say("\(path): another make is working on it; waiting until it has ended")
         while flock(descriptor, LOCK_SH) != 0 {
             guard errno == EINTR else { throw Failure.errno(.io, path: name, "cannot lock it") }
         }
     }
 
-    private static let noLocks = "its file system has no locks (flock), so see to it yourself that one make at a time works on the run"
+    private static let noLocks = "its file system has no locks (flock), so make sure that only one make at a time works on the run"
 
     /// Whether the error means that the file system has no locks, as with some cluster mounts.
     private static func hasNoLocks(_ code: CInt) -> Bool { [ENOLCK, ENOSYS, EOPNOTSUPP].contains(code) }
@@ -205,7 +205,7 @@ public struct RunFolder: Sendable {
         let part = "\(link).\(getpid()).part"
         unsafe unlink(part)
         guard unsafe symlink(target, part) == 0, unsafe rename(part, link) == 0 else {
-            let failure = Failure.errno(.cannotCreate, path: link, "cannot make the link")
+            let failure = Failure.errno(.cannotCreate, path: link, "cannot create the link")
             unsafe unlink(part)
             throw failure
         }

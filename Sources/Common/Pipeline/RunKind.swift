@@ -37,16 +37,16 @@ enum RunKind {
         case .any: break
         case .pretraining:
             guard settings.method.inputs.teacher == nil else {
-                throw Failure(.usage, "\(named) learns from a teacher", remedy: "that is make distill; pretrain takes \(RunKind.names { $0.inputs.teacher == nil })")
+                throw Failure(.usage, "\(named) learns from a teacher", remedy: "run make distill instead; pretrain takes \(RunKind.names { $0.inputs.teacher == nil })")
             }
         case .fineTuning:
             guard settings.method.trainsClassifier else {
                 throw Failure(
                     .usage, "\(named) trains no classifier",
-                    remedy: settings.typed.contains("METHOD") ? "finetune takes \(RunKind.names { $0.trainsClassifier })" : "the run remembers it; give what is fine-tuned another NAME")
+                    remedy: settings.typed.contains("METHOD") ? "finetune takes \(RunKind.names { $0.trainsClassifier })" : "the run remembers it; give the fine-tuned run another NAME")
             }
             guard !settings[Beginning.setting].isEmpty else {
-                throw Failure(.usage, "\(Beginning.setting) is not given, and fine-tuning begins with what has learnt", remedy: "name a file of weights, or a run: \(Beginning.setting)=runs/NAME")
+                throw Failure(.usage, "\(Beginning.setting) is not given, but fine-tuning starts from a trained network", remedy: "name a file of weights, or a run: \(Beginning.setting)=runs/NAME")
             }
         }
     }

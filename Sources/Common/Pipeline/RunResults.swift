@@ -19,7 +19,7 @@ public struct RunResults {
     public init(in folder: String) throws {
         let stages = try StageTable(in: folder).lines.map(\.name)
         func last(_ network: String) -> Int? { stages.compactMap { StageName($0).epoch(of: network) }.max() }
-        guard let epochs = stages.compactMap({ StageName($0).studentEpoch }).max() else { throw Failure(.data, path: folder, "is no run of make distill") }
+        guard let epochs = stages.compactMap({ StageName($0).studentEpoch }).max() else { throw Failure(.data, path: folder, "is not a run of make distill") }
         let settings = try RunSettings(remembered: folder), command = settings[TeacherProgram.setting], hasTeacher = settings.teacherOrigin != .none
         // A single student is called "student"; several are named by their networks.
         let students = settings.students, isOne = students.count == 1
@@ -54,8 +54,8 @@ public struct RunResults {
             [(isOne ? "student" : student.network, "\(student.name).safetensors"), ("checkpoint", "\(student.name).\(epochs).safetensors")]
         }
         files = teachers + trained + [("report", "report.html"), ("results", "evaluation"), ("logs", "log")]
-        let ofProgram = settings.teacherOrigin != .program ? [] : ["teacher: what '\(command)' gives, both as its features and as its embedding"]
-        let together = isOne ? [] : ["times: students that learn side by side share the images, the teacher and the machine; each is told the time of all"]
+        let ofProgram = settings.teacherOrigin != .program ? [] : ["teacher: the rows of '\(command)' are both its features and its embedding"]
+        let together = isOne ? [] : ["times: students trained side by side share the images, the teacher and the machine; each shows the time of all"]
         notes = ofProgram + together + (["teacher"] + students.map(\.name)).compactMap { network in
             let schedules = numbered(network).compactMap { StageRecord(reading: $0, in: folder)?.schedule }
             let distinct = Set(schedules).sorted()

@@ -31,7 +31,7 @@ public struct RunSettings: Sendable {
         for assignment in flags.assignments where Setting.named(assignment.name) == nil && !makesOwn.contains(assignment.name) {
             if let name = Setting.renamed[assignment.name] { throw Failure(.usage, "there is no setting \(assignment.name) any more", remedy: "it is \(name) now") }
             guard !isVariableOfMake(assignment.name) else {
-                throw Failure(.usage, "\(assignment.name) is a variable of make itself, with which recipes may not run as they are meant", remedy: "leave it out")
+                throw Failure(.usage, "\(assignment.name) is a variable of make itself, and may break its recipes", remedy: "leave it out")
             }
             throw Failure(
                 .usage, "there is no setting \(assignment.name)", remedy: Nearest.remedy(assignment.name, among: names, list: "'make help' lists all"))
@@ -51,14 +51,14 @@ public struct RunSettings: Sendable {
         do {
             let lines = try TextFile.read(path, end: RunSettings.end)
             // If a stage is finished, there must have been settings.
-            guard lines != nil || FolderNames.all(in: folder + "/done").isEmpty else { throw Failure(.data, "is not there, but stages of the run are") }
+            guard lines != nil || FolderNames.all(in: folder + "/done").isEmpty else { throw Failure(.data, "is missing, but stages of the run exist") }
             for line in lines ?? [] {
                 let parts = line.parts("=", most: 2)
                 guard parts.count == 2, let setting = Setting.named(Setting.renamed[parts[0]] ?? parts[0]), setting.isKept else { continue }
                 remembered[setting.name] = TextFile.unescaped(parts[1])
             }
         } catch let failure as Failure where failure.kind == .data {
-            throw Failure(.data, path: path, failure.what, remedy: "put it back, or remove the run, or take another NAME")
+            throw Failure(.data, path: path, failure.what, remedy: "restore it, remove the run, or give another NAME")
         }
         var given = Dictionary(typed.map { ($0.name, $0.value) }, uniquingKeysWith: { $1 })
         self.remembered = remembered
@@ -146,13 +146,13 @@ public struct RunSettings: Sendable {
         func checkCount(_ range: ClosedRange<Int>) throws {
             // Only digits are allowed; Int accepts "+3" too.
             guard value.utf8.allSatisfy({ (0x30...0x39).contains($0) }), let number = Int(value), range.contains(number) else {
-                throw wrong("a whole number of \(range.lowerBound) to \(range.upperBound) is expected")
+                throw wrong("a whole number from \(range.lowerBound) to \(range.upperBound) is expected")
             }
         }
-        guard !value.unicodeScalars.contains("\0") else { throw wrong("holds a zero byte") }
+        guard !value.unicodeScalars.contains("\0") else { throw wrong("contains a zero byte") }
         // Invalid UTF-8 has been decoded as U+FFFD.
         guard !value.unicodeScalars.contains("\u{FFFD}") else {
-            if case .path = setting.kind { throw wrong("is not UTF-8", "make a link to it that is") }
+            if case .path = setting.kind { throw wrong("is not UTF-8", "give a link to it whose name is") }
             throw wrong("is not UTF-8")
         }
         switch setting.kind {
@@ -163,7 +163,7 @@ public struct RunSettings: Sendable {
             }
         case .text:
             // An option file has one line per argument.
-            guard !value.unicodeScalars.contains(where: { $0 == "\n" || $0 == "\r" }) else { throw wrong("holds a line break", "write it in one line, or put it into a script") }
+            guard !value.unicodeScalars.contains(where: { $0 == "\n" || $0 == "\r" }) else { throw wrong("contains a line break", "write it on one line, or put it into a script") }
         case .count(let range): try checkCount(range)
         case .optionalCount(let range): if !value.isEmpty { try checkCount(range) }
         case .seed:
@@ -176,9 +176,9 @@ public struct RunSettings: Sendable {
             throw wrong("there is none of that name" + (other == value ? "" : ", '\(other)'"), nearest + "there are " + names.filter { !$0.isEmpty }.joined(separator: ", "))
         case .words, .methodOptions:
             guard let words = ShellWords.split(value) else { throw wrong("a quote is not closed") }
-            guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option holds a line break") }
+            guard !words.contains(where: { $0.unicodeScalars.contains("\n") }) else { throw wrong("an option contains a line break") }
             // Options are passed in files with one argument per line.
-            guard !words.contains("--") else { throw wrong("holds '--', behind which nothing is an option", "leave it out") }
+            guard !words.contains("--") else { throw wrong("contains '--', after which nothing is an option", "leave it out") }
             guard !words.contains("") else { throw wrong("an option is empty") }
             guard !words.contains(where: { $0.unicodeScalars.first == "@" }) else { throw wrong("an option begins with '@'", "write the options out") }
         }

@@ -5,7 +5,7 @@ import ToolSupport
 /// processes that work on the run.
 public struct RunStatus {
     let name: String
-    /// For example "at work on student.7", "stopped before student.7", "all is done".
+    /// For example "working on student.7", "stopped before student.7", "all is done".
     let state: String
     /// For example "student 6 of 40, teacher 24 of 24".
     let epochs: String
@@ -25,8 +25,8 @@ public struct RunStatus {
         func share(_ stage: String) -> Double? { Interim.checkpoint(of: stage, in: folder.path).share }
         state = next.map { name in
             let saved = share(name).map { "\(Progress.fixed(100 * $0, 0)) % of it saved" }
-            return isIdle ? saved.map { "stopped in \(name), \($0)" } ?? "stopped before \(name)" : "at work on \(name)" + (saved.map { ", \($0)" } ?? "")
-        } ?? (isIdle ? "all is done" : "at work")
+            return isIdle ? saved.map { "stopped in \(name), \($0)" } ?? "stopped before \(name)" : "working on \(name)" + (saved.map { ", \($0)" } ?? "")
+        } ?? (isIdle ? "all is done" : "working")
         var kinds: [String] = []
         for kind in lines.compactMap({ StageName($0.name).numbered }) where !kinds.contains(kind) { kinds.append(kind) }
         var told: [String] = [], seconds = 0.0, together = 0.0, isTimed = false

@@ -27,7 +27,7 @@ struct SourceCheck {
                 difference = try self.difference(source)
             } catch let failure as Failure {
                 // A file that cannot be opened now was readable before.
-                difference = Failure(.data, path: failure.path, "\(failure.what): it has changed while make was at work, so that \(stage) is not taken for done", remedy: "run make again")
+                difference = Failure(.data, path: failure.path, "\(failure.what): it changed while make was running, so \(stage) does not count as done", remedy: "run make again")
             }
             if let difference { throw difference }
         }
@@ -68,7 +68,7 @@ struct SourceCheck {
     private func images(_ source: Source, known: inout FileHashes) throws -> Contents {
         let opened = try OpenedData(data: "\(folder)/\(Source.train.link)", test: hasTest ? "\(folder)/\(Source.test.link)" : "")
         guard let dataset = source == .train ? opened.learnt : opened.judged else {
-            throw Failure(.noInput, path: "\(folder)/\(source.link)", "has no part to judge by")
+            throw Failure(.noInput, path: "\(folder)/\(source.link)", "has no part to evaluate on")
         }
         let data = try ImageData(dataset, known: &known) { _ in }
         var hashes: [BytePath: [ContentHash]] = [:]
@@ -100,7 +100,7 @@ struct SourceCheck {
         }
         let others = told.count == 1 ? "" : told.count == 2 ? " (another file too)" : " (\(told.count - 1) other files too)"
         return Failure(
-            .data, path: (root?.appending(name) ?? name).description, "\(what) while make was at work\(others), so that \(stage) is not taken for done",
-            remedy: program != nil && root == nil ? "run make again; if the program writes it, name it in a script that \(TeacherProgram.setting) runs, and not in the command" : "run make again")
+            .data, path: (root?.appending(name) ?? name).description, "\(what) while make was running\(others), so \(stage) does not count as done",
+            remedy: program != nil && root == nil ? "run make again; if the program writes it, name it in a script that \(TeacherProgram.setting) runs, not in the command" : "run make again")
     }
 }

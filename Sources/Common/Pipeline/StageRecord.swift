@@ -64,7 +64,7 @@ struct StageRecord: Equatable {
         }
         files = try names.map { name in
             let path = folder + "/" + name
-            guard let stamp = FileStamp(path) else { throw Failure(.data, path: path, "was to be made and is not there") }
+            guard let stamp = FileStamp(path) else { throw Failure(.data, path: path, "should have been made, but is missing") }
             return File(name: name, hash: try XXH64.ofFile(path), stamp: stamp.text)
         }
         self.fingerprint = fingerprint

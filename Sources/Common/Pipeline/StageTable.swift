@@ -32,7 +32,7 @@ struct StageTable {
 
     init(in folder: String) throws {
         let path = folder + "/" + StageTable.file
-        guard let lines = try TextFile.read(path, end: StageTable.end) else { throw Failure(.noInput, path: path, "is not there", remedy: "run make distill") }
+        guard let lines = try TextFile.read(path, end: StageTable.end) else { throw Failure(.noInput, path: path, "does not exist", remedy: "run make distill") }
         self.lines = lines.compactMap { line in
             let words = line.split(separator: " ").map(String.init)
             guard words.count >= 4 else { return nil }

@@ -40,13 +40,13 @@ extension RunSettings {
     /// - Throws: ``Failure`` `usage`.
     func checkStore() throws {
         guard teacherOrigin == .none, !self[Store.setting].isEmpty else { return }
-        throw Failure(.usage, "\(Store.setting)=\(self[Store.setting]) is of no use to METHOD=\(self["METHOD"]), which learns without a teacher", remedy: "give \(Store.setting) with nothing behind its =")
+        throw Failure(.usage, "\(Store.setting)=\(self[Store.setting]) does not apply to METHOD=\(self["METHOD"]), which learns without a teacher", remedy: "clear it with \(Store.setting)=")
     }
 
     /// Remarks on the settings of the store.
     var storeRemarks: [String] {
-        guard let store else { return self[Store.half].isEmpty ? [] : ["\(Store.half) is of no use without \(Store.setting)"] }
+        guard let store else { return self[Store.half].isEmpty ? [] : ["\(Store.half) has no effect without \(Store.setting)"] }
         guard store.cycle >= number("EPOCHS"), students.count == 1 else { return [] }
-        return ["\(Store.setting)=\(store.cycle) keeps the embeddings of all \(store.epochs) epochs, of which one student reads none twice: it saves time for further students (\(Student.setting)) and epochs"]
+        return ["\(Store.setting)=\(store.cycle) keeps the embeddings of all \(store.epochs) epochs, none of which one student reads twice: it saves time only for further students (\(Student.setting)) and epochs"]
     }
 }

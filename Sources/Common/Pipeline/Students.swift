@@ -29,12 +29,12 @@ extension RunSettings {
     /// - Throws: ``Failure`` `usage`.
     func checkStudents() throws {
         let networks = students.map(\.network), given = "\(Student.setting)=\(self[Student.setting])"
-        if let twice = networks.indices.first(where: { networks[..<$0].contains(networks[$0]) }) { throw Failure(.usage, "\(given): \(networks[twice]) is there twice", remedy: "name it once") }
+        if let twice = networks.indices.first(where: { networks[..<$0].contains(networks[$0]) }) { throw Failure(.usage, "\(given): \(networks[twice]) is listed twice", remedy: "name it once") }
         guard self[Student.setting].isEmpty || self[Beginning.setting].isEmpty else {
-            throw Failure(.usage, "\(given): \(Beginning.setting)=\(self[Beginning.setting]) is one network, with which one student begins", remedy: "leave one of them out, or give it with nothing behind its =")
+            throw Failure(.usage, "\(given): \(Beginning.setting)=\(self[Beginning.setting]) is one network, from which only one student can start", remedy: "leave one of them out, or give it with nothing after its =")
         }
         if typed.contains("STUDENT"), !networks.contains(self["STUDENT"]) {
-            throw Failure(.usage, "STUDENT=\(self["STUDENT"]) is not among \(given)", remedy: "name it there too, or give \(Student.setting) with nothing behind its =")
+            throw Failure(.usage, "STUDENT=\(self["STUDENT"]) is not among \(given)", remedy: "name it there too, or clear \(Student.setting) with \(Student.setting)=")
         }
     }
 

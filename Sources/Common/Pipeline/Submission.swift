@@ -22,7 +22,7 @@ enum Submission {
     /// - Throws: ``Failure`` `usage` if such a setting was typed.
     static func refuse(_ flags: MakeFlags) throws {
         for (name, target) in [(partition, "distill-slurm"), (nodes, "distill-slurm"), (site, "distill-slurm"), (FeatureShards.setting, "shard")] where flags.value(of: name)?.isEmpty == false {
-            throw Failure(.usage, "\(name) is for make \(target)", remedy: "did you mean that? leave \(name) out to do the run here")
+            throw Failure(.usage, "\(name) is for make \(target)", remedy: "did you mean that? leave \(name) out to run here")
         }
     }
 
@@ -31,7 +31,7 @@ enum Submission {
     /// - Throws: ``Failure`` for such a setting, an unreadable SITE, or more machines than groups of a batch.
     static func check(_ settings: RunSettings, _ work: Work) throws {
         for name in [Launch.setting, Until.setting, FeatureShards.setting, "STAGE", "SHOW", "TAP", "THREADS"] where !settings[name].isEmpty {
-            throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "what starts ranks, and the processors of each (--cpus-per-task), stand in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
+            throw Failure(.usage, "\(name) is not for distill-slurm", remedy: [Launch.setting, "THREADS"].contains(name) ? "the launcher of ranks, and the processors of each (--cpus-per-task), are set in \(settings[site].isEmpty ? "pipelines/slurm/site" : settings[site])" : "leave it out")
         }
         let file = settings[site]
         guard unsafe file.isEmpty || access(file, R_OK) == 0 else { throw Failure.errno(.noInput, path: "\(site)=\(file)", "cannot be read") }
@@ -47,10 +47,10 @@ enum Submission {
 extension Planner {
     /// Writes the run and submits its stages to Slurm.
     func submit(_ folder: RunFolder) throws -> Command? {
-        guard !flags.doesAll else { throw Failure(.usage, "make -B is not for distill-slurm, whose jobs do what is not done", remedy: "leave it out, or give the run another NAME") }
+        guard !flags.doesAll else { throw Failure(.usage, "make -B is not for distill-slurm, whose jobs run only unfinished stages", remedy: "leave it out, or give the run another NAME") }
         // plan would wait for a running job.
         if folder.isRun, folder.isAtWork {
-            throw Failure(.usage, path: folder.path, "another make is at work on it", remedy: "see make status and squeue; a run is given to Slurm once")
+            throw Failure(.usage, path: folder.path, "another make is working on it", remedy: "see make status and squeue; submit a run only once")
         }
         let (preparation, work) = try write(folder) { preparation, work in try Submission.check(preparation.settings, work) }
         let settings = preparation.settings, jobs = Submission.jobs(work)

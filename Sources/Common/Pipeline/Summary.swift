@@ -17,18 +17,18 @@ struct Summary {
     var text: String {
         var lines: [(String, String)] = []
         lines.append(("learn from", settings.isDemonstration ? "drawn images: \(preparation.drawn)" : describe(settings["DATA"], preparation.train)))
-        lines.append(("judge by", judged))
+        lines.append(("evaluate on", judged))
         if let labels = preparation.labels { lines.append(("labels", describe(labels))) }
         if settings.teacherOrigin != .none { lines.append((preparation.teachers.count > 1 ? "teachers" : "teacher", teacher)) }
         lines.append((run.students.count == 1 ? "student" : "students", student))
         if let store = settings.store { lines.append(("store", describe(store))) }
         for (name, data) in [("DATA", preparation.train), ("TEST", preparation.test)] {
             guard let data, !data.dataset.passedOver.isEmpty else { continue }
-            lines.append(("passed over", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
+            lines.append(("skipped", "\(name): \(data.dataset.passedOver.map(\.summary).joined(separator: "; "))"))
         }
         lines += preparation.remarks.map { ("note", $0) }
         if let broken = decoded { lines.append(("note", "DATA: \(broken)")) }
-        lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it, will be set aside as \($0.aside)") }
+        lines += work.damaged.map { ("damaged", "\($0.file) is not as \($0.stage) made it and will be set aside as \($0.aside)") }
         lines += doneByOtherVersions
         lines += doneAgain
         lines += toDo
@@ -59,7 +59,7 @@ struct Summary {
 
     private func describe(_ labels: ChosenLabels) -> String {
         let given = settings[LabelChoice.setting], count = labels.count.map { Summary.count($0, "image") + (labels.list == nil ? ", " : " of ") } ?? ""
-        return count + (labels.list == nil ? "\(given) of each class" : given) + "; networks are judged by their labels too"
+        return count + (labels.list == nil ? "\(given) of each class" : given) + "; networks are evaluated with their labels too"
     }
 
     private var judged: String {
@@ -67,8 +67,8 @@ struct Summary {
         return switch run.judgement {
         case .unlabelled(let share):
             "\(share.divisor == 1 ? "all of DATA" : Summary.count(share.images, "image") + " of DATA"): whether images are told apart"
-                + (settings.teacherOrigin == .none ? "" : " and have the teacher's neighbours")
-                + ". DATA \(share.reason): put images into folders named for their classes, or name TEST, to have accuracies too"
+                + (settings.teacherOrigin == .none ? "" : " and share the teacher's neighbours")
+                + ". DATA \(share.reason): put images into folders named for their classes, or give TEST, to get accuracies too"
         case .testByData: settings.isDemonstration ? "drawn images" : describe(test, preparation.test)
         case .halvesOfData:
             "one half of DATA, by the labels of the other" + (settings.method.inputs.labels ? ", from which the student learns" : "; the student learns from both, unlabelled")
@@ -93,20 +93,20 @@ struct Summary {
         let images = preparation.counts.student, batch = settings.number("BATCH")
         let epochs = "\(Summary.count(run.epochs, "epoch")) of \(Summary.count(max(1, images / batch), "step")) of \(Summary.count(batch, "image"))"
         let method = settings["METHOD"] == SEED.name ? "" : " by \(settings["METHOD"])"
-        let begun = preparation.beginning == nil ? "" : ", begun with \(settings.beginningFile)", networks = run.students.map(\.network).joined(separator: ", ")
+        let begun = preparation.beginning == nil ? "" : ", started from \(settings.beginningFile)", networks = run.students.map(\.network).joined(separator: ", ")
         let together = run.students.count == 1 ? "" : "side by side, "
         return "\(networks)\(method)\(begun), \(together)\(epochs), \(settings["SIZE"])×\(settings["SIZE"])\(leftOver(images, batch: batch))"
     }
 
     private func describe(_ store: Store) -> String {
-        let estimate = preparation.estimate(work), again = store.epochs < run.epochs ? "; epoch \(store.cycle + 1) has the views of the first again" : ""
+        let estimate = preparation.estimate(work), again = store.epochs < run.epochs ? "; epoch \(store.cycle + 1) repeats the views of the first" : ""
         return "the teacher's embeddings of \(Summary.count(store.epochs, "epoch")), about \(Summary.size(estimate.storedBytes(store, epochs: store.epochs)))\(store.isHalf ? " in half precision" : "")\(again)"
     }
 
     /// A note on the images that augment's --drop-last omits from an epoch.
     private func leftOver(_ images: Int, batch: Int) -> String {
         let rest = images % batch
-        return rest == 0 ? "" : "; \(rest) of \(images) images \(rest == 1 ? "is" : "are") left over in each epoch, others each time"
+        return rest == 0 ? "" : "; \(rest) of \(images) images \(rest == 1 ? "is" : "are") left out of each epoch, different ones each time"
     }
 
     /// A note on stages that another version of the tools has executed.
@@ -114,7 +114,7 @@ struct Summary {
         let versions = Set(work.done.values.map(\.version)).subtracting([productVersion])
         guard !versions.isEmpty else { return [] }
         let count = work.done.values.count { $0.version != productVersion }
-        return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion). Remove \(preparation.folder.path)/done to do all again")]
+        return [("note", "\(count) stages were done by version \(versions.sorted().joined(separator: ", ")); this is \(productVersion); remove \(preparation.folder.path)/done to redo everything")]
     }
 
     /// The reason why finished stages are executed again.
@@ -130,15 +130,15 @@ struct Summary {
         let files = (preparation.beginning == nil ? [] : [Beginning.setting]) + (preparation.labels?.list == nil ? [] : [LabelChoice.setting])
             + (run.options.keys.contains(where: RecipeFiles.isOne) ? [Crops.setting] : [])
         let all = ["DATA", "TEST"] + teacher + files, sources = "\(all.dropLast().joined(separator: ", ")) or \(all[all.count - 1])"
-        let why = changed.isEmpty ? "what \(sources) is has changed since" : "changed since: \(changed.joined(separator: ", "))"
-        return [("note", "\(Summary.count(again, "stage")) of \(work.outdated[0]) and behind it \(again == 1 ? "is" : "are") done again; \(why)")]
+        let why = changed.isEmpty ? "the content of \(sources) has changed since" : "changed since: \(changed.joined(separator: ", "))"
+        return [("note", "\(Summary.count(again, "stage")) from \(work.outdated[0]) on \(again == 1 ? "is" : "are") redone; \(why)")]
     }
 
     private var toDo: [(String, String)] {
         guard let room else { return [("to do", "nothing: all is done")] }
         var lines = [("to do", names)]
         if let free = room.free {
-            let kept = settings.count("KEEP").map { "of each network the latest \($0 == 1 ? "checkpoint is" : "\($0) checkpoints are") kept" }
+            let kept = settings.count("KEEP").map { "the latest \($0 == 1 ? "checkpoint of each network is" : "\($0) checkpoints of each network are") kept" }
             lines.append(("disk", "about \(Summary.size(room.disk)) of \(Summary.size(free)) free (\(kept ?? "all checkpoints are kept; KEEP=2 keeps the latest two"))"))
         }
         if let (need, machine) = room.memory { lines.append(("memory", "about \(Summary.size(need)) of this machine's \(Summary.size(machine))")) }

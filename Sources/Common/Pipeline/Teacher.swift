@@ -36,7 +36,7 @@ struct Teacher {
     /// The hash of the bytes of the file at `path`. The file is read if `known` lacks it.
     static func hash(of path: String, as name: String = Source.teacher.rawValue, known: inout FileHashes) throws -> String {
         let stamp = FileStamp(path), name = BytePath(name)
-        guard stamp != nil else { throw Failure(.noInput, path: path, "is no regular file", remedy: "name a file of weights") }
+        guard stamp != nil else { throw Failure(.noInput, path: path, "is not a regular file", remedy: "name a file of weights") }
         if let hash = known.hashes(of: name, stamp?.mark, count: 1)?.first { return XXH64.text(hash.value) }
         let hash = try XXH64.ofFile(path)
         if let value = UInt64(hash, radix: 16) { known.keep([ContentHash(value)], of: name, at: BytePath(path), stamp) }

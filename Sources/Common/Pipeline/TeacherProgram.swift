@@ -82,7 +82,7 @@ struct TeacherProgram {
             try programs.run(in: TeacherProgram.setting, telling: "SEED_TEACHER_TRIAL") { try TeacherTrial(command, option: "--command", size: size, supervision) }
         }
         guard TeacherProgram.dimensions.contains(trial.dimension) else {
-            throw Failure(.usage, path: TeacherProgram.setting, "gives rows of \(trial.dimension) numbers, where \(TeacherProgram.dimensions.upperBound) are the most", remedy: "pool or project them in the program")
+            throw Failure(.usage, path: TeacherProgram.setting, "gives rows of \(trial.dimension) numbers, more than the maximum of \(TeacherProgram.dimensions.upperBound)", remedy: "pool or project them in the program")
         }
         (self.definition, hash) = (tried, try tried.hash(known: &known))
         (dimension, secondsPerImage, isRemembered) = (trial.dimension, trial.secondsPerImage, false)

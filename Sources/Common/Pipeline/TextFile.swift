@@ -39,7 +39,7 @@ enum TextFile {
         var bytes: [UInt8] = []
         let isThere = try read(path) { chunk in
             bytes += chunk
-            guard bytes.count <= limit else { throw Failure(.data, path: path, "is larger than \(limit >> 20) MiB, which no such file is") }
+            guard bytes.count <= limit else { throw Failure(.data, path: path, "is larger than \(limit >> 20) MiB, too large for such a file") }
         }
         return isThere ? bytes : nil
     }
@@ -93,7 +93,7 @@ enum TextFile {
         }
         defer { close(descriptor) }
         var status = stat()
-        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is no regular file") }
+        guard unsafe fstat(descriptor, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { throw Failure(.noInput, path: path, "is not a regular file") }
         // Files in /proc report a size of 0.
         let chunk = max(4096, min(1 << 20, Int(status.st_size) + 1))
         guard try DescriptorBytes.forEach(descriptor, chunk: chunk, body) else { throw Failure.errno(.io, path: path, "cannot read it") }
