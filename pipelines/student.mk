@@ -83,4 +83,4 @@ judged: | $(foreach s,$(STUDENTS),$(EXPORT:%=done/%$(s:student%=%)))
 
 # For UNTIL=students.
 until-students: | $(STUDENTS:%=done/%)
-	@echo "what learns is trained; all files are in $$SEED_RUN"
+	@echo "training is done; all files are in $$SEED_RUN"

@@ -35,7 +35,7 @@ struct LaunchTests {
         let isCaught = try (0..<20).contains { _ in try place.isStoppedInEpoch("a", "\(settings) \(ranks(2))") }
         try #require(isCaught)
         let said = try place.text(".error")
-        #expect(said.contains("student.1.interim.safetensors: stopped on request after batch ") && said.contains("student.1 was stopped; the same make goes on from there"), "\(said)")
+        #expect(said.contains("student.1.interim.safetensors: stopped on request after batch ") && said.contains("student.1 was stopped; the same make resumes it"), "\(said)")
         let result = try place.run(place.make("a", settings))
         #expect(result.status == 0 && result.error.contains("resumes after batch "), "\(result.error)")
         try place.expectSame("a", "calm")
@@ -62,7 +62,7 @@ struct LaunchTests {
             mkdir -p log; chmod +x mpirun.hung; export SEED_LAUNCH=$'./mpirun.hung\n-n\n2' SEED_PROGRAM_FOLDER=$PWD
             timeout 60 \(Workplace.root)/pipelines/launch 'exit 74'
             """)
-        #expect(run.status == 74 && run.error.contains("make: ranks have failed, and ./mpirun.hung has not ended within 6 s: it is ended"), "\(run.status) \(run.error)")
+        #expect(run.status == 74 && run.error.contains("make: ranks have failed, but ./mpirun.hung has not ended within 6 s: killing it"), "\(run.status) \(run.error)")
     }
 
     @Test func `what cannot work is said before anything is done`() throws {

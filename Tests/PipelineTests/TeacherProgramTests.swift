@@ -46,7 +46,7 @@ struct TeacherProgramTests {
         let place = try place()
         let failed = try place.run(make(place, "a", "sh $PWD/teacher.sh"))
         #expect(failed.status == 2 && failed.error.contains("embed: --command 'sh \(place.path("teacher.sh"))': ") && failed.error.contains("; the program ended with exit status 3; run it by hand"), "\(failed.error)")
-        #expect(failed.error.contains("student.1 has failed"))
+        #expect(failed.error.contains("student.1 failed"))
         #expect(try place.contents("runs/a").filter { $0.hasSuffix(".safetensors") || $0.hasSuffix(".zst") || $0.hasSuffix(".part") } == ["student.0.safetensors"])
         let again = try place.run("touch go; make --no-print-directory -C '\(Workplace.root)' distill BUILD=no RUNS=$PWD/runs NAME=a")
         try #require(again.status == 0, "\(again.error)")
@@ -137,7 +137,7 @@ struct TeacherProgramTests {
         try place.write(#"cd "${0%/*}"; sleep 600 > /dev/null & exec embed --weights mine.safetensors -q"# + "\n", to: "teacher.sh")
         let result = try place.run("timeout 300 " + make(place, "a", "sh $PWD/teacher.sh", "EPOCHS=1"))
         #expect(result.status == 0 && place.exists("runs/a/student.safetensors"), "\(result.error)")
-        #expect(result.error.contains("make: student.1: a program of it is still running, and what it says is not read any more"), "\(result.error)")
+        #expect(result.error.contains("make: student.1: one of its programs is still running; its output is no longer read"), "\(result.error)")
         #expect(try place.text("runs/a/log/student.1.log").contains("train-step: "))
     }
 
