@@ -42,10 +42,13 @@ struct RemarkTests {
     }
 
     @Test func `features that are all alike are told`() throws {
-        let ways: [(Int, Int) -> Float] = [{ _, _ in 0.5 }, { _, _ in 0 }, { _, d in Float(d) }, { n, d in 1 + 1e-5 * Float((n * 7 + d) % 5) }]
-        for value in ways {
+        let same = "all 64 are the same", alike = "all 64 agree to a thousandth of their size"
+        let ways: [(words: String, value: (Int, Int) -> Float)] = [
+            (same, { _, _ in 0.5 }), (same, { _, _ in 0 }), (same, { _, d in Float(d) }), (alike, { n, d in 1 + 1e-5 * Float((n * 7 + d) % 5) }),
+        ]
+        for (how, value) in ways {
             for (words, json) in try evaluate(try place(features(value))) {
-                #expect(words.contains("evaluate: the test samples' features have collapsed: all 64 ") && !words.contains("the training samples'"), "\(words)")
+                #expect(words.contains("evaluate: the test samples' features have collapsed: \(how), ") && !words.contains("the training samples'"), "\(words)")
                 #expect(words.contains(", so accuracies mean almost nothing; look at the training log"))
                 #expect(json["train_spread"]?["effective_rank"] == .null && json["remarks"]?.asArray?.isEmpty == false && json["test_spread"]?["effective_rank"] == .null)
                 #expect(!words.contains("training set"))

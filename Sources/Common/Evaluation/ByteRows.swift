@@ -56,10 +56,9 @@ struct ByteRows: Sendable {
 
     /// Sets row `index` to the quantised `x`.
     func set(_ index: Int, to x: UnsafePointer<Float>) {
-        let (m, D) = (UnsafePointer(centre.pointer), dimension)
         var (largest, squares, product) = (Vector.zero, Vector.zero, Vector.zero)
-        forEachVector { i, count in
-            let (x, m) = count == 16 ? (x.vector(i), m.vector(i)) : (x.vector(i, count: count), m.vector(i, count: count)), d = x - m
+        forEachVector(of: x) { _, x, m in
+            let d = x - m
             largest = pointwiseMax(largest, pointwiseMax(d, -d))
             squares = squares.addingProduct(d, d)
             product = product.addingProduct(m, isQueries ? x : d)
@@ -69,8 +68,8 @@ struct ByteRows: Sendable {
         let (s, inverse) = most > 1e-30 ? (most / 127, 127 / most) : (0, 0)
         var (lacking, signed, byteSquares) = (Vector.zero, SIMD16<Int32>.zero, Vector.zero)
         let place = UnsafeMutableRawPointer(bytes.pointer + index * stride), zero = SIMD16<Int32>(repeating: isQueries ? 0 : 128)
-        forEachVector { i, count in
-            let (x, m) = count == 16 ? (x.vector(i), m.vector(i)) : (x.vector(i, count: count), m.vector(i, count: count)), d = x - m
+        forEachVector(of: x) { i, x, m in
+            let d = x - m
             // Adding 1.5 · 2²³ rounds a number to an integer, which is then in the low bits of the sum.
             let sum = d * inverse + Self.rounder, whole = sum - Self.rounder, rest = d - s * whole
             let bytes = unsafeBitCast(sum, to: SIMD16<Int32>.self) &- unsafeBitCast(Vector(repeating: Self.rounder), to: SIMD16<Int32>.self)
@@ -85,7 +84,7 @@ struct ByteRows: Sendable {
             }
         }
         // The sums of squares are rounded too.
-        let more = 1 + Float(D + 16) * 0x1p-24
+        let more = 1 + Float(dimension + 16) * 0x1p-24
         scale.pointer[index] = isQueries ? (inverse > 0 ? inverse : 1) : s
         alongCentre.pointer[index] = product.sum()
         length.pointer[index] = squares.sum().squareRoot() * more
@@ -96,13 +95,15 @@ struct ByteRows: Sendable {
         }
     }
 
-    /// Calls `body` for each vector of a row, with its start and how many of its floats belong to the row.
+    /// Calls `body` for each vector of a row: where it starts, and 16 floats of `x` and of the centre, zeros behind the last.
     @inline(__always)
-    private func forEachVector(_ body: (_ start: Int, _ count: Int) -> Void) {
+    private func forEachVector(of x: UnsafePointer<Float>, _ body: (_ start: Int, _ x: Vector, _ m: Vector) -> Void) {
+        let m = UnsafePointer(centre.pointer)
         var i = 0
-        while i < dimension {
-            body(i, min(16, dimension - i))
+        while i + 16 <= dimension {
+            body(i, x.vector(i), m.vector(i))
             i += 16
         }
+        if i < dimension { body(i, x.vector(i, count: dimension - i), m.vector(i, count: dimension - i)) }
     }
 }

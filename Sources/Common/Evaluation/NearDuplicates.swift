@@ -57,7 +57,7 @@ struct NearDuplicates {
     /// With q and x of length 1, and q₁ and x₁ their first components, D ≥ ½‖q₁ − x₁‖² ≥ ½‖q₁‖²(1 − cos²(q₁, x₁)).
     init?(test: FeatureSet, train: FeatureSet) {
         // Enough neighbours to cover the wanted number of images.
-        let views = (train.images.count + Set(train.images).count - 1) / max(1, Set(train.images).count)
+        let images = max(1, Set(train.images).count), views = (train.images.count + images - 1) / images
         func surroundings(_ rows: [Int]) -> [Surroundings] {
             let search = NeighbourSearch(queries: test.features.rows(rows), k: Self.neighbours * min(views, 20))
             search.add(train.features)
